@@ -1,0 +1,39 @@
+"""Step 2: posts -> verdicts, and when a verdict is too unsure to act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from pipeline.posts import Post, Queue, Stage, Verdict
+
+
+class Model(msgspec.Struct, frozen=True):
+    """Which model gave a verdict: on every routed record and in /metrics."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Classifier(Protocol):
+    """What the worker needs of a model: a batch of posts in, as many verdicts out, in the same order."""
+
+    @property
+    def model(self) -> Model:
+        """Name, version and hash of the artifact."""
+
+    def classify(self, posts: Sequence[Post]) -> list[Verdict]:
+        """Judge a batch; safe to call from another thread, one call at a time."""
+
+    def explain(self, post: Post) -> list[tuple[str, float]]:
+        """The words of one post with what each added to the winning stage's score, most telling first."""
+
+
+def queue_for(verdict: Verdict, thresholds: Mapping[Stage, float]) -> Queue:
+    """The stage's queue, or the review queue where the confidence is under the stage's threshold."""
+    if verdict.confidence < thresholds[verdict.stage]:
+        return Queue.REVIEW
+    return Queue(verdict.stage.value)
