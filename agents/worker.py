@@ -1,0 +1,152 @@
+"""`triage worker`: everything is checked before the first record; then the app runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+from time import monotonic, time
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from agents import topics
+from agents.app import App, create_app
+from agents.health import Answer, HealthServer
+from models.classifier import StageClassifier
+from pipeline.classify import Classifier
+from pipeline.errors import BrokerError
+from pipeline.settings import Settings
+from pipeline.topics import TRIAGE_TOPICS
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 20.0
+"""A stop that takes longer is cut off: what is not committed will be read again."""
+
+
+def run_worker(settings: Settings, *, say: Callable[[str], None]) -> None:
+    """Check, then triage until SIGTERM or SIGINT.
+
+    Raises:
+        TopicsError, ModelError, BrokerError: something is not as it must be before the first record.
+        TooManyDead: so much is broken that the worker stopped by itself.
+    """
+    classifier = StageClassifier.load(settings.model)
+    topics.require(settings, TRIAGE_TOPICS)
+    asyncio.run(_serve(settings, classifier, say))
+
+
+async def _serve(settings: Settings, classifier: Classifier, say: Callable[[str], None]) -> None:
+    app = create_app(settings, classifier, CollectorRegistry())
+    app.metrics.build.info({"version": version("tweet-triage")})
+    model = classifier.model
+    app.metrics.model.info({"name": model.name, "version": model.version, "sha256": model.sha256})
+    progress = Progress(app, settings.worker.stalled_after_s)
+    health = HealthServer(
+        settings.metrics.host,
+        settings.metrics.port,
+        app.metrics.registry,
+        healthy=progress.healthy,
+        ready=lambda: _ready(app),
+    )
+    if health.moved:
+        say(f"port {settings.metrics.port} is taken: /metrics is on {health.port}")
+    say(f"metrics {health.address}/metrics, model {model.name} {model.version}")
+    health.start()
+    try:
+        await _run_until_stopped(app, progress, say)
+    finally:
+        health.stop()
+    if app.failure is not None:
+        raise app.failure
+
+
+async def _run_until_stopped(app: App, progress: Progress, say: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop_wanted.set)
+    try:
+        await app.sender.start()
+    except KafkaError as error:
+        raise BrokerError(f"cannot connect to {app.settings.kafka.bootstrap_servers}: {error}") from error
+    ticking = asyncio.create_task(_tick(progress))
+    await app.start()
+    say("ready")
+    crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public way to wait for it
+    wanted = asyncio.create_task(app.stop_wanted.wait())
+    await asyncio.wait([crashed, wanted], return_when=asyncio.FIRST_COMPLETED)
+    for task in (crashed, wanted, ticking):
+        task.cancel()
+    if app.crashed and app.failure is None:
+        app.failure = app.crash_reason
+    await _stop(app)
+
+
+async def _stop(app: App) -> None:
+    """Drain, commit, leave the group; a broker that is away does not hold the stop up."""
+    stopping = asyncio.create_task(app.stop())
+    done, _ = await asyncio.wait([stopping], timeout=STOP_WITHIN_S)
+    if not done:
+        log.warning("the stop was cut off after %.0f s; what is not committed will be read again", STOP_WITHIN_S)
+        stopping.cancel()
+    await app.sender.stop()
+
+
+async def _tick(progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        await progress.tick()
+
+
+def _ready(app: App) -> Answer:
+    if not app.consumer.assignment():
+        return Answer(fine=False, why="no partitions assigned yet")
+    return Answer(fine=True, why="group joined, model loaded, topics fine")
+
+
+class Progress:
+    """Whether offsets move while there is lag; a broker that is away is no reason to be restarted."""
+
+    def __init__(self, app: App, patience_s: float, clock: Callable[[], float] = monotonic) -> None:
+        self._app = app
+        self._patience_s = patience_s
+        self._clock = clock
+        self._moved_at = clock()
+        self._committed: dict[TP, int] = {}
+
+    async def tick(self) -> None:
+        """Once a second: look at the offsets, set the gauges."""
+        consumer = self._app.consumer
+        metrics = self._app.metrics
+        assigned = consumer.assignment()
+        committed: dict[TP, int] = {tp: consumer._committed_offset[tp] or 0 for tp in assigned}  # noqa: SLF001
+        metrics.forget_partitions(tp.partition for tp in self._committed if tp not in assigned)
+        lagging = False
+        for tp, offset in committed.items():
+            end = consumer.highwater(tp) or offset
+            since = consumer.ledger.waiting_since(tp)
+            lagging = lagging or end > offset
+            metrics.committed_offset.labels(str(tp.partition)).set(offset)
+            metrics.end_offset.labels(str(tp.partition)).set(end)
+            metrics.lag_seconds.labels(str(tp.partition)).set(0 if since is None else time() - since / 1000)
+        if committed != self._committed or not lagging or not await asyncio.to_thread(self._broker_answers):
+            self._moved_at = self._clock()
+        self._committed = committed
+
+    def healthy(self) -> Answer:
+        """For /healthz."""
+        still = self._clock() - self._moved_at
+        return Answer(still < self._patience_s, f"offsets moved, or there was nothing to do, {still:.0f} s ago")
+
+    def _broker_answers(self) -> bool:
+        host, _, port = self._app.settings.kafka.bootstrap_servers[0].rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,101 @@
+"""Every metric, named once: its type, its unit and its labels, on a registry that is passed in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+LAG_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+
+
+class BatchHistogram(Collector):
+    """A histogram without labels that takes a whole batch at once: observing one by one costs a microsecond a post."""
+
+    def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._bounds = tuple(buckets)
+        self._counts = [0] * (len(buckets) + 1)
+        self._sum = 0.0
+        self._lock = Lock()
+        registry.register(self)
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count a batch of values; a negative one (a skewed clock) counts as zero."""
+        bounds = self._bounds
+        with self._lock:
+            for value in values:
+                self._counts[bisect_left(bounds, value)] += 1
+            self._sum += sum(value for value in values if value > 0)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The cumulative buckets, as Prometheus wants them."""
+        with self._lock:
+            counts, total = list(self._counts), self._sum
+        running = 0
+        buckets = []
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
+            running += count
+            buckets.append((bound, float(running)))
+        yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=total)
+
+
+class Metrics:
+    """The metrics of the triage worker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.posts = Counter("triage_posts_total", "Records read from tweets.", registry=registry)
+        self.routed = Counter(
+            "triage_routed_total", "Routed records that the broker acknowledged.", ["brand", "queue"], registry=registry
+        )
+        self.stages = Counter(
+            "triage_stages_total", "Verdicts by stage, before the threshold.", ["stage"], registry=registry
+        )
+        self.review = Counter(
+            "triage_review_total", "Posts sent to review, by the stage that was unsure.", ["stage"], registry=registry
+        )
+        self.dead = Counter(
+            "triage_dead_total", "Records in tweets.dead that the broker acknowledged.", ["reason"], registry=registry
+        )
+        self.retries = Counter(
+            "triage_retries_total", "Attempts that failed and were repeated in place.", ["step"], registry=registry
+        )
+        self.rebalances = Counter("triage_rebalances_total", "Times that partitions were assigned.", registry=registry)
+        self.classify_seconds = Histogram(
+            "triage_classify_seconds", "Time to judge one batch.", buckets=LATENCY_BUCKETS, registry=registry
+        )
+        self.batch_posts = Histogram(
+            "triage_batch_posts", "Posts in one batch.", buckets=(1, 10, 100, 500, 1000, 2000, 4000), registry=registry
+        )
+        self.route_latency = BatchHistogram(
+            "triage_route_latency_seconds", "Kafka timestamp of the post to its output acknowledged.",
+            LATENCY_BUCKETS, registry,
+        )  # fmt: skip
+        self.ingest_lag = BatchHistogram(
+            "triage_ingest_lag_seconds", "created_at of the post to its Kafka timestamp.", LAG_BUCKETS, registry
+        )
+        self.committed_offset = Gauge(
+            "triage_committed_offset", "Next offset to be read after a restart.", ["partition"], registry=registry
+        )
+        self.end_offset = Gauge(
+            "triage_end_offset", "End of the partition as last seen.", ["partition"], registry=registry
+        )
+        self.lag_seconds = Gauge(
+            "triage_lag_seconds", "Age of the oldest post read and not yet acknowledged; 0 without lag.",
+            ["partition"], registry=registry,
+        )  # fmt: skip
+        self.build = Info("triage_build", "Which program this is.", registry=registry)
+        self.model = Info("triage_model", "Which model judges.", registry=registry)
+
+    def forget_partitions(self, partitions: Iterable[int]) -> None:
+        """Drop the gauges of partitions that another worker has now, so that sums over workers stay right."""
+        for partition in partitions:
+            for gauge in (self.committed_offset, self.end_offset, self.lag_seconds):
+                gauge.remove(str(partition))

@@ -1,0 +1,226 @@
+"""Step 3: post and verdict -> the records that helpdesks read: queue, priority, deadline, clean text; encoded."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.brands import Brands
+from pipeline.classify import Model, queue_for
+from pipeline.posts import Author, Post, Priority, Queue, Stage, Verdict
+from pipeline.routed import (
+    CE_TYPE,
+    SCHEMA_VERSION,
+    Classification,
+    RoutedAuthor,
+    RoutedPost,
+    Scores,
+    Source,
+    event_id,
+)
+from pipeline.settings import Brand, Settings
+from pipeline.topics import QUEUE_TOPICS
+
+_QUEUES = tuple(Queue)
+_TOPIC_OF = dict(zip(_QUEUES, QUEUE_TOPICS, strict=True))
+_HIDDEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""C0 and C1 controls but the line feed, bidirectional overrides and isolates, invisible characters.
+
+The zero-width joiners stay: emoji, Persian and the Indic scripts are written with them."""
+_LETTERS_AND_DIGITS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
+_encode = msgspec.json.Encoder().encode
+
+
+class Place(NamedTuple):
+    """Where a post stood in Kafka: `timestamp` is Kafka's, in ms; `api` says how it got there."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    api: str = "stream"
+    attempt: int = 1
+
+
+class Outgoing(NamedTuple):
+    """One record to be produced: to its queue's topic, in the partition that it came in."""
+
+    queue: Queue
+    brand: str
+    stage: Stage
+    partition: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Router:
+    """Makes routed records; settings are read once, so that a post costs little."""
+
+    def __init__(self, settings: Settings, model: Model) -> None:
+        self.brands = Brands(settings.brands)
+        self._thresholds = settings.thresholds.by_stage()
+        self._targets = settings.targets
+        self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
+        self._urgent_followers = settings.urgent_followers
+        self._model = model
+        self._sources: dict[str, list[tuple[str, bytes]]] = {}
+
+    def route(self, post: Post, verdict: Verdict, place: Place, now: int) -> list[Outgoing]:
+        """The records of one post, one for each brand that it concerns; `now` in ms is stated as routed_at."""
+        own = self.brands.own(post)
+        if own is not None:
+            return [self._outgoing(post, verdict, place, now, own, Queue.OWN, addressed=False)]
+        brands, addressed = self.brands.concerned(post)
+        queue = queue_for(verdict, self._thresholds)
+        if len(brands) == 1:
+            return [self._outgoing(post, verdict, place, now, brands[0], queue, addressed=addressed)]
+        return [
+            self._outgoing(post, verdict, place, now, brand, queue, addressed=self.brands.addressed(post, brand))
+            for brand in brands
+        ]
+
+    def _outgoing(
+        self, post: Post, verdict: Verdict, place: Place, now: int, brand: Brand, queue: Queue, *, addressed: bool
+    ) -> Outgoing:
+        routed = self._record(post, verdict, place, now, brand, queue, addressed)
+        headers = [
+            *self._constant_headers(brand.name),
+            ("ce_id", routed.event_id.encode()),
+            ("ce_subject", post.id.encode()),
+            ("ce_time", routed.routed_at.encode()),
+        ]
+        key = customer(post, own=queue is Queue.OWN).encode()
+        return Outgoing(queue, brand.name, verdict.stage, place.partition, key, _encode(routed), headers)
+
+    def _record(
+        self, post: Post, verdict: Verdict, place: Place, now: int, brand: Brand, queue: Queue, addressed: bool
+    ) -> RoutedPost:
+        text = clean(post.text)
+        author = _clean_author(post.author)
+        return RoutedPost(
+            SCHEMA_VERSION,
+            event_id(post.first_id, brand.name, "routed", post.revision),
+            "routed",
+            "x:" + post.first_id,
+            post.revision,
+            "x",
+            brand.name,
+            queue,
+            self._priority(post, verdict.stage, addressed),
+            self._deadline(post.created_at, brand, queue),
+            addressed,
+            post.conversation_id,
+            post.parent_id,
+            post.parent_author_id,
+            author,
+            subject(author.handle or author.external_id, text),
+            text,
+            post.lang,
+            post.mentions[:50],
+            post.hashtags[:50],
+            post.links[:50],
+            post.attachments[:10],
+            "https://x.com/i/web/status/" + post.id,
+            utc(post.created_at),
+            utc(place.timestamp),
+            utc(now),
+            self._classification(verdict, queue),
+            (brand.name, queue.value, verdict.stage.value),
+            Source(place.topic, place.partition, place.offset, place.api),
+            place.attempt,
+            place.api == "replay",
+        )
+
+    def _constant_headers(self, brand: str) -> list[tuple[str, bytes]]:
+        """CloudEvents 1.0, Kafka binding, binary mode: the attributes that are the same for all posts of a brand."""
+        headers = self._sources.get(brand)
+        if headers is None:
+            headers = self._sources[brand] = [
+                ("content-type", b"application/json"),
+                ("ce_specversion", b"1.0"),
+                ("ce_type", CE_TYPE.encode()),
+                ("ce_source", f"/x/{brand}".encode()),
+            ]
+        return headers
+
+    def _classification(self, verdict: Verdict, queue: Queue) -> Classification:
+        return Classification(
+            verdict.stage, verdict.confidence, Scores(*verdict.scores), queue is Queue.REVIEW, "first", self._model
+        )
+
+    def _priority(self, post: Post, stage: Stage, addressed: bool) -> Priority:
+        words = post.text.lower().encode().translate(_LETTERS_AND_DIGITS).split()
+        if (post.author.followers or 0) > self._urgent_followers or not self._urgent_words.isdisjoint(words):
+            return Priority.URGENT
+        if stage is Stage.REACTIVE:
+            return Priority.HIGH if addressed else Priority.NORMAL
+        return Priority.LOW if stage is Stage.ENGAGEMENT else Priority.NORMAL
+
+    def _deadline(self, created_at: int, brand: Brand, queue: Queue) -> str | None:
+        target = brand.targets[queue] if queue in brand.targets else self._targets.get(queue)
+        return None if target is None else utc(created_at + target * 1000)
+
+
+def route_all(
+    router: Router, posts: Sequence[Post], verdicts: Sequence[Verdict], places: Sequence[Place], now: int
+) -> list[Outgoing]:
+    """The records of a whole batch, in its order."""
+    return [
+        outgoing
+        for post, verdict, place in zip(posts, verdicts, places, strict=True)
+        for outgoing in router.route(post, verdict, place, now)
+    ]
+
+
+def customer(post: Post, *, own: bool) -> str:
+    """The key of a post's records: its author; of a brand's own post the one replied to, else the post itself."""
+    return (post.parent_author_id if own else post.author.id) or post.id
+
+
+def topic_of(queue: Queue) -> str:
+    """The declared topic of a queue."""
+    return _TOPIC_OF[queue]
+
+
+def clean(text: str) -> str:
+    """Plain text for helpdesks: NFC, without control, bidirectional-override and invisible characters."""
+    if text.isascii():
+        return text if text.isprintable() else _HIDDEN.sub("", text)
+    text = unicodedata.normalize("NFC", text)
+    return text if text.isprintable() else _HIDDEN.sub("", text)
+
+
+def subject(handle: str, text: str) -> str:
+    """One line of at most 150 characters: who wrote, and the beginning of what."""
+    line = f"@{handle}: {text}"
+    if len(line) <= 150 and line.isprintable():
+        return line
+    line = " ".join(line[:400].split())
+    return line if len(line) <= 150 else line[:149].rstrip() + "…"
+
+
+def utc(milliseconds: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_to_the_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=65_536)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _clean_author(author: Author) -> RoutedAuthor:
+    name = author.name
+    if name is not None and not (name.isascii() and name.isprintable()):
+        name = clean(name).replace("\n", " ")
+    return RoutedAuthor(author.id, author.handle, name, author.followers, author.verified, author.avatar_url)

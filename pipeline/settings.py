@@ -1,0 +1,281 @@
+"""Settings: built once at the start from a YAML file and TRIAGE_ variables, then passed in; unknown keys are refused."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
+
+from pipeline.errors import SettingsError
+from pipeline.posts import Queue, Stage
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+URGENT_WORDS = (
+    "fire smoke burning burned burnt explosion exploded injured injury hospital ambulance bleeding unconscious "
+    "poisoned poisoning allergic unsafe danger dangerous hazard electrocuted fraud fraudulent scammed stolen theft "
+    "hacked lawyer attorney lawsuit sue suing court police regulator ombudsman discrimination harassment assault "
+    "assaulted threatened suicide"
+).split()
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Brand(_Part):
+    """A brand that we listen for: its accounts on X and the words that name it."""
+
+    name: Slug
+    handles: tuple[Handle, ...] = ()
+    """Its accounts; what they write is the brand's own post and stops clocks."""
+    ids: tuple[str, ...] = ()
+    """The accounts' user ids, where known: a reply may name only the id."""
+    aliases: tuple[str, ...] = ()
+    """Words that name the brand where no rule and no handle does."""
+    targets: dict[Queue, Annotated[int, Field(gt=0)] | None] = {}
+    """Seconds to the first answer by queue, where other than the general ones; null: no answer is due."""
+
+
+class SecurityProtocol(StrEnum):
+    """How a client speaks to the broker."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    """How a client shows who it is."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    OAUTHBEARER = "OAUTHBEARER"
+
+
+class Kafka(_Part):
+    """The one place from which every Kafka client takes its address and its security."""
+
+    bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
+    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
+    allow_plaintext: bool = False
+    """Unencrypted traffic to a broker that is not on this machine must be asked for."""
+    sasl_mechanism: SaslMechanism = SaslMechanism.SCRAM_SHA_512
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    sasl_token_file: Path | None = None
+    """OAUTHBEARER: a file that holds the current token; read again whenever a client asks."""
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_key_password: SecretStr | None = None
+    ssl_key_password_file: Path | None = None
+    replication_factor: Annotated[int, Field(ge=1)] = 1
+    min_insync_replicas: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        encrypted = self.security_protocol in (SecurityProtocol.SSL, SecurityProtocol.SASL_SSL)
+        local = all(
+            server.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]") for server in self.bootstrap_servers
+        )
+        if not encrypted and not local and not self.allow_plaintext:
+            raise ValueError(
+                f"kafka.security_protocol is {self.security_protocol} and the broker is not on this machine: "
+                "set it to SSL or SASL_SSL, or say kafka.allow_plaintext: true"
+            )
+        if self.security_protocol.startswith("SASL"):
+            self._sasl_complete()
+        return self
+
+    def _sasl_complete(self) -> None:
+        if self.sasl_mechanism is SaslMechanism.OAUTHBEARER:
+            if self.sasl_token_file is None:
+                raise ValueError("OAUTHBEARER needs kafka.sasl_token_file")
+        elif self.sasl_username is None or (self.sasl_password is None and self.sasl_password_file is None):
+            raise ValueError(
+                f"{self.sasl_mechanism} needs kafka.sasl_username and kafka.sasl_password or kafka.sasl_password_file"
+            )
+
+    def password(self) -> str:
+        """The SASL password, from the setting or its file."""
+        return _secret(self.sasl_password, self.sasl_password_file)
+
+    def key_password(self) -> str | None:
+        """The password of the client's private key, from the setting or its file."""
+        return _secret(self.ssl_key_password, self.ssl_key_password_file) or None
+
+
+class Topics(_Part):
+    """Names and size of the topics."""
+
+    prefix: str = ""
+    """Stands before each topic's name, so that several installations share a cluster."""
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+
+    def name(self, topic: str) -> str:
+        """A declared topic's name on the broker."""
+        return f"{self.prefix}{topic}"
+
+
+class Worker(_Part):
+    """How the triage worker takes and gives."""
+
+    group: Slug = "triage"
+    instance_id: str | None = None
+    """Static membership: a restarted worker gets its partitions back at once."""
+    batch_posts: Annotated[int, Field(ge=1, le=20_000)] = 4000
+    """At most so many posts are judged at once."""
+    linger_ms: Annotated[int, Field(ge=0, le=1000)] = 10
+    """So long a batch waits for company when posts come one by one."""
+    in_flight: Annotated[int, Field(ge=1, le=16)] = 3
+    """So many batches are under way at once; offsets move in order all the same."""
+    fetch_bytes: Annotated[int, Field(ge=65_536)] = 4 * 1024 * 1024
+    commit_interval_s: Annotated[float, Field(gt=0)] = 0.5
+    session_timeout_s: Annotated[float, Field(ge=6)] = 10.0
+    produce_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    stalled_after_s: Annotated[float, Field(gt=0)] = 60.0
+    """/healthz fails when offsets stand still that long while there is lag and the broker answers."""
+    dead_in_row: Annotated[int, Field(ge=1)] = 1000
+    """The worker stops when so many records in a row are broken ..."""
+    dead_share: Share = 0.5
+    """... or more than this share of the last `dead_window` records."""
+    dead_window: Annotated[int, Field(ge=100)] = 10_000
+
+
+class Metrics(_Part):
+    """Where /metrics, /healthz and /readyz are served."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    """0: any free port."""
+
+
+class Thresholds(_Part):
+    """Under this confidence a verdict for the stage goes to review."""
+
+    reactive: Share = 0.50
+    proactive: Share = 0.50
+    engagement: Share = 0.50
+
+    def by_stage(self) -> dict[Stage, float]:
+        """The thresholds, by stage."""
+        return {stage: getattr(self, stage.value) for stage in Stage}
+
+
+class Settings(_Part):
+    """All settings, checked together."""
+
+    brands: tuple[Brand, ...] = ()
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    worker: Worker = Worker()
+    metrics: Metrics = Metrics()
+    thresholds: Thresholds = Thresholds()
+    targets: dict[Queue, Annotated[int, Field(gt=0)] | None] = {
+        Queue.REACTIVE: 1800,
+        Queue.REVIEW: 1800,
+        Queue.PROACTIVE: 7200,
+        Queue.ENGAGEMENT: None,
+    }
+    """Seconds to the first answer by queue; null: no answer is due."""
+    urgent_words: tuple[str, ...] = tuple(URGENT_WORDS)
+    """Single words of harm that make a post urgent."""
+    urgent_followers: Annotated[int, Field(ge=0)] = 100_000
+    model: Path | None = None
+    """The model's artifact; null: the one that is shipped."""
+
+    @model_validator(mode="after")
+    def _brands_differ(self) -> Self:
+        names = [brand.name for brand in self.brands]
+        handles = [handle.lower() for brand in self.brands for handle in brand.handles]
+        for what, values in (("name", names), ("handle", handles)):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"brands: the {what} {twice[0]!r} is given twice")
+        return self
+
+
+class _Variables(Settings, BaseSettings):
+    """The same settings as pydantic-settings reads them from TRIAGE_KAFKA__SASL_USERNAME and the like."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIAGE_", env_nested_delimiter="__", frozen=True)
+
+
+def load(path: Path | None, **overrides: Any) -> Settings:  # noqa: ANN401 - whatever a setting may be
+    """The settings from a YAML file (else $TRIAGE_SETTINGS, else none), TRIAGE_ variables and overrides, last wins.
+
+    Raises:
+        SettingsError: a key is unknown or a value is wrong; the message names each.
+    """
+    path = path or (Path(named) if (named := os.environ.get("TRIAGE_SETTINGS")) else None)
+    if path is not None and not path.is_file():
+        raise SettingsError(f"no settings file at {path}: check --settings and TRIAGE_SETTINGS")
+    _refuse_unknown_variables()
+    file = _read(path) if path is not None else {}
+    try:
+        return Settings.model_validate(_merge(_merge(file, EnvSettingsSource(_Variables)()), overrides))
+    except ValidationError as error:
+        raise SettingsError(_readable(error)) from error
+    except PydanticSettingsError as error:
+        raise SettingsError(f"a TRIAGE_ variable cannot be read: {error}") from error
+
+
+def redacted(settings: Settings) -> str:
+    """The effective settings as YAML; secrets show as stars."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        file = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(file or {}, dict):
+        raise SettingsError(f"{path}: the file must hold keys and values")
+    return file or {}
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Nested keys of `over` replace those of `under`; what it does not name stays."""
+    both = dict(under)
+    for key, value in over.items():
+        below = both.get(key)
+        both[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return both
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings passes over variables that it does not know; a typing error must not."""
+    known = set(Settings.model_fields) | {"settings", "cache_dir", "log_level"}
+    for variable in os.environ:
+        if variable.startswith("TRIAGE_") and variable[7:].lower().split("__")[0] not in known:
+            raise SettingsError(f"{variable} is no setting: one of {', '.join(sorted(known))} may follow TRIAGE_")
+
+
+def _readable(error: ValidationError) -> str:
+    lines = [
+        f"{'.'.join(str(part) for part in found['loc']) or 'settings'}: {found['msg'].removeprefix('Value error, ')}"
+        for found in error.errors()
+    ]
+    return "settings are wrong:\n  " + "\n  ".join(lines)
+
+
+def _secret(value: SecretStr | None, file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"cannot read the secret in {file}: {error.strerror}") from error
+    return value.get_secret_value() if value is not None else ""
