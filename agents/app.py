@@ -24,7 +24,7 @@ from pipeline.topics import TWEETS
 log = logging.getLogger(__name__)
 
 
-class App(faust.App):  # type: ignore[misc]
+class App(faust.App):
     """A Faust app on the batched transport, which knows why it stopped."""
 
     settings: Settings
@@ -34,9 +34,7 @@ class App(faust.App):  # type: ignore[misc]
     stop_wanted: asyncio.Event
 
     def _new_transport(self) -> Transport:
-        transport = Transport(self.conf.broker_consumer, self, loop=self.loop)
-        transport.options = self.settings.worker
-        return transport
+        return Transport(self.conf.broker_consumer, self, loop=self.loop)
 
     async def on_first_start(self) -> None:
         """Make no data folder: nothing is kept on this machine."""
@@ -87,12 +85,12 @@ def create_app(
     triage = Triage(settings, classifier, app.sender, app.metrics, clock=clock, on_stop=app.fail)
     tweets = app.topic(settings.topics.name(TWEETS), value_serializer="raw", key_serializer="raw")
 
-    @app.agent(tweets, name="triage", concurrency=1)  # type: ignore[untyped-decorator]
-    async def _(stream: Any) -> None:  # noqa: ANN401 - Faust's stream of batches
+    @app.agent(tweets, name="triage", concurrency=1)
+    async def _(stream: Any) -> None:
         await triage.run(stream)
 
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
-    async def _(*_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's signal
+    @app.on_partitions_assigned.connect
+    async def _(*_: Any, **__: Any) -> None:
         app.metrics.rebalances.inc()
 
     return app

@@ -38,7 +38,7 @@ class Columns:
     Customer support: tweet_id, author_id, inbound (False: the brand wrote it, under the handle author_id), created_at,
     response_tweet_id, in_response_to_tweet_id. Others: id (else the line number stands for it), brand (becomes the tag
     of a matching rule), created_at, lang. Times are ISO 8601 (UTC where no offset is given), X's old form
-    (Tue Oct 31 22:10:47 +0000 2017), or day first with hyphens or dots (31-10-2017 22:10); with slashes nobody can tell.
+    (Tue Oct 31 22:10:47 +0000 2017), or day first with hyphens or dots (31-10-2017 22:10); slashes are refused.
     """
 
     def __init__(self, names: Sequence[str], delimiter: str) -> None:

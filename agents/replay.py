@@ -1,4 +1,4 @@
-"""`triage replay`: posts from files to the topic `tweets` at a chosen pace; done when the broker has acknowledged all."""
+"""`triage replay`: posts from files to the topic `tweets`, at a chosen pace; done when the broker has them all."""
 
 from __future__ import annotations
 

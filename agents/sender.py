@@ -1,44 +1,69 @@
-"""Produces batches and waits for the broker's word on each; what fails is sent again, in place, until it is there."""
+"""Produces record batches and waits for the broker's word on each; what fails is made and sent again, in place."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.structs import TopicPartition
 
 log = logging.getLogger(__name__)
 
-Out = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
-"""Key, value, headers."""
-
+COMPRESSION = "snappy"
+"""A sixth of the bytes for half a microsecond a record, however small the batch; every client reads it."""
 MAX_BATCH_BYTES = 900_000
 """Under the default max.message.bytes of a topic, which counts a whole batch."""
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Package:
+    """Records to be sent, as record batches by topic and partition; filled in any thread."""
+
+    def __init__(self) -> None:
+        self.batches: dict[TopicPartition, list[BatchBuilder]] = {}
+
+    def add(
+        self,
+        tp: TopicPartition,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> None:
+        """Append a record; a full batch is followed by a new one."""
+        batches = self.batches.get(tp)
+        if batches is None:
+            batches = self.batches[tp] = [_new_batch()]
+        if batches[-1].append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+            batches.append(_new_batch())
+            batches[-1].append(timestamp=timestamp, key=key, value=value, headers=headers)
 
 
 class Sender:
     """An idempotent producer of ready-made batches that keep their partition number.
 
     The producer retries by itself, in order and without doubles, for as long as the broker is away. What it gives up
-    (a topic that refuses writes, a record that is too large) is sent again through a fresh producer, for the sequence
-    numbers of the old one are spoilt by then.
+    (a topic that refuses writes, a record that is too large) is made and sent again through a fresh producer, for the
+    sequence numbers of the old one are spoilt by then.
     """
 
-    def __init__(self, client: Mapping[str, Any], *, on_retry: Any = None) -> None:  # noqa: ANN401
+    def __init__(self, client: Mapping[str, Any], *, on_retry: Callable[[], None]) -> None:
         self._client = dict(client)
-        self._on_retry = on_retry or (lambda: None)
+        self._on_retry = on_retry
         self._producer: AIOKafkaProducer | None = None
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connect; fails when no broker answers."""
-        self._producer = self._new_producer()
-        await self._producer.start()
+        """Connect; raises aiokafka's KafkaConnectionError when no broker answers."""
+        producer = self._new_producer()
+        await producer.start()
+        self._producer = producer
 
     async def stop(self) -> None:
         """Disconnect without waiting for what is under way: it is not committed, so it will be sent again."""
@@ -46,42 +71,28 @@ class Sender:
             producer, self._producer = self._producer, None
             await _close(producer)
 
-    async def send(self, outputs: Mapping[TopicPartition, Sequence[Out]], timestamp: int) -> None:
-        """Return when the broker has acknowledged every record; `timestamp` in ms becomes theirs."""
-        left = dict(outputs)
-        for attempt in range(1_000_000_000):
-            left = await self._try(left, timestamp)
-            if not left:
-                return
+    async def send(self, package: Package, make_again: Callable[[], Awaitable[Package]]) -> None:
+        """Return when the broker has acknowledged every record; batches of a package go out in order of the calls."""
+        failed = await self._try(package.batches)
+        attempt = 0
+        while failed:
             self._on_retry()
             await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+            attempt += 1
+            made = await make_again()
+            failed = await self._try({tp: made.batches[tp] for tp in failed})
 
-    async def _try(self, outputs: Mapping[TopicPartition, Sequence[Out]], timestamp: int) -> dict[TopicPartition, Any]:
-        """Send once; what was not acknowledged comes back."""
-        async with self._turn:  # batches are handed over in the order in which they were made
+    async def _try(self, batches: Mapping[TopicPartition, Sequence[BatchBuilder]]) -> list[TopicPartition]:
+        """Send once; the partitions where not all was acknowledged come back."""
+        async with self._turn:
             producer = self._producer
-            assert producer is not None, "start() comes first"
-            sent = {tp: await self._hand_over(producer, tp, outs, timestamp) for tp, outs in outputs.items()}
-        failed = {tp: outputs[tp] for tp, futures in sent.items() if not await _acknowledged(tp, futures)}
+            if producer is None:
+                raise KafkaError("the sender is stopped")
+            sent = {tp: [await _submit(producer, batch, tp) for batch in some] for tp, some in batches.items()}
+        failed = [tp for tp, futures in sent.items() if not await _acknowledged(tp, futures)]
         if failed:
             await self._replace(producer)
         return failed
-
-    async def _hand_over(
-        self, producer: AIOKafkaProducer, tp: TopicPartition, outs: Sequence[Out], timestamp: int
-    ) -> list[asyncio.Future[Any]]:
-        """One or more record batches for one partition; a future for each."""
-        futures = []
-        builder = producer.create_batch()
-        append = builder.append
-        for key, value, headers in outs:
-            if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                futures.append(await _submit(producer, builder, tp))
-                builder = producer.create_batch()
-                append = builder.append
-                append(timestamp=timestamp, key=key, value=value, headers=headers)
-        futures.append(await _submit(producer, builder, tp))
-        return futures
 
     async def _replace(self, spoilt: AIOKafkaProducer) -> None:
         async with self._turn:
@@ -96,7 +107,7 @@ class Sender:
             **self._client,
             acks="all",
             enable_idempotence=True,
-            compression_type="snappy",  # a sixth of the bytes for half a microsecond a record, however small the batch
+            compression_type=COMPRESSION,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=64 * 1024 * 1024,
             linger_ms=0,
@@ -104,14 +115,21 @@ class Sender:
         )
 
 
-async def _submit(producer: AIOKafkaProducer, builder: Any, tp: TopicPartition) -> asyncio.Future[Any]:  # noqa: ANN401
-    builder.close()
+def _new_batch() -> BatchBuilder:
+    return BatchBuilder(
+        MAX_BATCH_BYTES, DefaultRecordBatch.CODEC_SNAPPY, is_transactional=False, key_serializer=None,
+        value_serializer=None,
+    )  # fmt: skip
+
+
+async def _submit(producer: AIOKafkaProducer, batch: BatchBuilder, tp: TopicPartition) -> asyncio.Future[Any]:
+    batch.close()
     try:
-        return await producer.send_batch(builder, tp.topic, partition=tp.partition)
+        future: asyncio.Future[Any] = await producer.send_batch(batch, tp.topic, partition=tp.partition)
     except KafkaError as error:
-        failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        failed.set_exception(error)
-        return failed
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(error)
+    return future
 
 
 async def _acknowledged(tp: TopicPartition, futures: Sequence[asyncio.Future[Any]]) -> bool:

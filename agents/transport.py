@@ -65,26 +65,26 @@ class Batch:
         self._consumer.batch_ended.set()
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with our limits on what a fetch may bring."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_bytes = transport.options.fetch_bytes  # noqa: SLF001 - not among Faust's settings
+        consumer._fetch_max_bytes = cast(Consumer, self.consumer).options.fetch_bytes  # noqa: SLF001 - not among Faust's settings
         consumer._fetch_max_wait_ms = 500  # noqa: SLF001
         return consumer
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc]
+class Consumer(driver.Consumer):
     """Faust's consumer, reading batches and committing from the ledger."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own signature
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         assert faust.__version__ == BUILT_ON, f"Faust {faust.__version__}: the transport is built on {BUILT_ON}"
         self.ledger: Ledger[TP] = Ledger()
         self.at_work: set[Batch] = set()
         self.batch_ended = asyncio.Event()
-        self.options: Worker = self.transport.options
+        self.options: Worker = cast(Any, self.app).settings.worker
         self.committed_at = monotonic()
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -92,7 +92,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     # What Faust asks when it commits.
 
-    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ANN401
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return (tp for tp in self.ledger.partitions() if topics is None or tp in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
@@ -116,6 +116,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self.commit_and_end_transactions()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was under way in partitions that another worker has now."""
         await super().on_partitions_revoked(revoked)
         self.ledger.forget(revoked)
 
@@ -126,25 +127,26 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     # How records come in.
 
-    async def _drain_messages(self, fetcher: Any) -> None:  # noqa: ANN401
+    async def _drain_messages(self, fetcher: Any) -> None:
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001
             await self.sleep(0)
             records = await self._fetch()
             if records:
                 await self._deliver(records)
 
-    async def _fetch(self) -> dict[TP, list[ConsumerRecord]] | None:
+    async def _fetch(self) -> dict[TP, list[ConsumerRecord]]:
         """Records by partition; a small catch waits `linger_ms` for company."""
         generation = self.app.consumer_generation_id
-        records, active = await self._wait_next_records(timeout=1.0)
+        found, active = await self._wait_next_records(timeout=1.0)
+        records = dict(found or {})
         if records and sum(map(len, records.values())) < self.options.batch_posts // 8:
             await asyncio.sleep(self.options.linger_ms / 1000)
             for tp, more in (await self._getmany(active_partitions=active, timeout=0)).items():
                 records.setdefault(tp, []).extend(more)
         if records and not self.flow_active:
             await self.perform_seek()  # a rebalance came in between: what was fetched is read again
-            return None
-        return records if generation == self.app.consumer_generation_id else None
+            return {}
+        return records if generation == self.app.consumer_generation_id else {}
 
     async def _deliver(self, found: Mapping[TP, list[ConsumerRecord]]) -> None:
         tp, run = next(iter(found.items()))
@@ -152,30 +154,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """Faust's aiokafka transport with the consumer above."""
 
     Consumer = Consumer
-    options: Worker = Worker()
 
 
 def _message(tp: TP, last: ConsumerRecord, batch: Batch, generation: int) -> ConsumerMessage:
     """A batch dressed as a message of its first partition, which is all that Faust needs to deliver it."""
-    return cast(
-        ConsumerMessage,
-        ConsumerMessage(
-            tp.topic,
-            tp.partition,
-            last.offset,
-            last.timestamp / 1000,
-            last.timestamp_type,
-            None,
-            None,
-            batch,
-            None,
-            0,
-            0,
-            tp,
-            generation_id=generation,
-        ),
-    )
+    at = last.timestamp / 1000
+    value: Any = batch  # the raw codec passes it on as it is
+    return ConsumerMessage(
+        tp.topic, tp.partition, last.offset, at, last.timestamp_type, None, None, value, None, 0, 0, tp,
+        generation_id=generation,
+    )  # fmt: skip

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
 
-from aiokafka.structs import TopicPartition
-
-from agents.sender import Out, Sender
+from agents.pack import Packed, pack
+from agents.sender import Package, Sender
 from agents.transport import Batch
 from pipeline.classify import Classifier
-from pipeline.dead import DeadLimit, headers
+from pipeline.dead import DeadLimit
 from pipeline.errors import TooManyDead
 from pipeline.metrics import Metrics
 from pipeline.posts import Queue
-from pipeline.route import Router, topic_of
+from pipeline.route import Router
 from pipeline.settings import Settings
-from pipeline.topics import DEAD
 from pipeline.triage import Record, Triaged, triage, triage_singly
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
+Judge = Callable[..., Triaged]
 
 ATTEMPTS = 3
 """So often a batch is judged as a whole before its records are tried one by one."""
@@ -72,7 +68,8 @@ class Triage:
     async def _handle(self, batch: Batch) -> None:
         """One batch from bytes to committed; no exception leaves, for Faust would then commit what is not done."""
         try:
-            await self._triage_and_send(batch)
+            if not self._stopped:
+                await self._triage_and_send(batch)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - the one broad handler: stop, commit nothing of this batch
@@ -84,69 +81,59 @@ class Triage:
             self._slots.release()
 
     async def _triage_and_send(self, batch: Batch) -> None:
+        records: Sequence[Record] = batch.records
         async with self._in_order:
-            if self._stopped:
-                return
-            triaged = await self._judge(batch.records)
-            passed = self._limit.passed_at(triaged.broken)
+            packed = await self._judge(records)
+            passed = self._limit.passed_at(packed.broken)
             if passed is not None:
                 self._stopped = True
-                triaged = await self._judge(batch.records[: passed + 1])
-            outputs = _by_partition(triaged, self._name)
-            sending = asyncio.create_task(self._sender.send(outputs, self._now()))
+                records = records[: passed + 1]
+                packed = await self._judge(records)
+            sending = asyncio.create_task(self._sender.send(packed.package, lambda: self._package(records)))
             await asyncio.sleep(0)  # let the sender take its turn before the next batch can
         await sending
-        self._count(triaged)
-        batch.done_before(len(triaged.records))
+        self._count(records, packed)
+        batch.done_before(len(records))
         if passed is not None:
             raise TooManyDead(self._limit.says())
 
-    async def _judge(self, records: list[Record]) -> Triaged:
-        """Triage in the worker thread, so that heartbeats go on however slow the classifier is."""
+    async def _package(self, records: Sequence[Record]) -> Package:
+        """The same records once more, for a batch that the broker refused."""
+        return (await self._judge(records)).package
+
+    async def _judge(self, records: Sequence[Record]) -> Packed:
+        """Triage and pack; a batch that fails is tried again, then record by record, so that the good ones go on."""
         for attempt in range(ATTEMPTS):
             started = perf_counter()
             try:
-                triaged = await self._in_thread(partial(triage, records, self._classifier, self._router, self._now()))
-            except Exception as error:  # noqa: BLE001 - any failure is tried again in place, then record by record
-                log.warning("triage of %d records failed (%s), attempt %d", len(records), type(error).__name__, attempt)
+                packed = await self._in_thread(triage, records)
+            except Exception as error:  # noqa: BLE001 - whatever the classifier raises is tried again in place
+                log.warning("triage of %d records failed: %s, attempt %d", len(records), type(error).__name__, attempt)
                 self._metrics.retries.labels("classify").inc()
                 await asyncio.sleep(0.1 * 2**attempt)
             else:
                 self._metrics.classify_seconds.observe(perf_counter() - started)
-                return triaged
-        return await self._in_thread(partial(triage_singly, records, self._classifier, self._router, self._now()))
+                return packed
+        return await self._in_thread(triage_singly, records)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, step: Judge, records: Sequence[Record]) -> Packed:
+        """In a thread of its own, so that heartbeats and probes go on however slow the classifier is."""
+        now = int(self._clock() * 1000)
+        bound = partial(step, classifier=self._classifier, router=self._router, now=now)
+        work = partial(pack, records, bound, self._name, now)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _now(self) -> int:
-        return int(self._clock() * 1000)
-
-    def _count(self, triaged: Triaged) -> None:
+    def _count(self, records: Sequence[Record], packed: Packed) -> None:
         metrics = self._metrics
         now = self._clock()
-        metrics.posts.inc(len(triaged.records))
-        metrics.batch_posts.observe(len(triaged.records))
-        metrics.route_latency.observe_all([now - record.timestamp / 1000 for record in triaged.records])
-        metrics.ingest_lag.observe_all(triaged.ingest_lag_s)
-        for (brand, queue, stage), count in Counter((o.brand, o.queue, o.stage) for o in triaged.outgoing).items():
+        metrics.posts.inc(len(records))
+        metrics.batch_posts.observe(len(records))
+        metrics.route_latency.observe_all([now - record.timestamp / 1000 for record in records])
+        metrics.ingest_lag.observe_all(packed.ingest_lag_s)
+        for (brand, queue, stage), count in packed.routed.items():
             metrics.routed.labels(brand, queue.value).inc(count)
             metrics.stages.labels(stage.value).inc(count)
             if queue is Queue.REVIEW:
                 metrics.review.labels(stage.value).inc(count)
-        for dead in triaged.dead:
-            metrics.dead.labels(dead.error.reason.value).inc()
-
-
-def _by_partition(triaged: Triaged, name: Callable[[str], str]) -> dict[TopicPartition, list[Out]]:
-    """Outputs by topic and partition; each keeps the partition number of its input."""
-    outputs: dict[TopicPartition, list[Out]] = {}
-    by_queue: dict[tuple[Queue, int], list[Out]] = {}
-    for outgoing in triaged.outgoing:
-        by_queue.setdefault((outgoing.queue, outgoing.partition), []).append(outgoing[4:])
-    for (queue, partition), outs in by_queue.items():
-        outputs[TopicPartition(name(topic_of(queue)), partition)] = outs
-    for dead in triaged.dead:
-        outs = outputs.setdefault(TopicPartition(name(DEAD), dead.record.partition), [])
-        outs.append((dead.record.key, dead.record.value, headers(dead.error, dead.place, dead.step)))
-    return outputs
+        for reason, count in packed.dead.items():
+            metrics.dead.labels(reason.value).inc(count)

@@ -56,7 +56,7 @@ class Brands:
     def _addressed(self, post: Post) -> list[Brand]:
         found = []
         for mention in post.mentions:
-            brand = self._by_handle.get(mention.handle.lower())
+            brand = self._by_handle.get(mention.username.lower())
             if brand is not None:
                 found.append(brand)
         for account in (post.parent_author_id, post.quoted_author_id):

@@ -9,6 +9,8 @@ import msgspec
 
 from pipeline.posts import Post, Queue, Stage, Verdict
 
+_QUEUE_OF = {stage: Queue(stage.value) for stage in Stage}
+
 
 class Model(msgspec.Struct, frozen=True):
     """Which model gave a verdict: on every routed record and in /metrics."""
@@ -36,4 +38,4 @@ def queue_for(verdict: Verdict, thresholds: Mapping[Stage, float]) -> Queue:
     """The stage's queue, or the review queue where the confidence is under the stage's threshold."""
     if verdict.confidence < thresholds[verdict.stage]:
         return Queue.REVIEW
-    return Queue(verdict.stage.value)
+    return _QUEUE_OF[verdict.stage]

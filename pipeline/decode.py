@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pipeline.errors import BadMessage, Reason
-from pipeline.posts import Attachment, Author, Link, Mention, Post
+from pipeline.posts import Attachment, Author, Post
 from pipeline.wire import WireEntities, WireEnvelope, WireIncludes, WirePost, WireUser
 
 MAX_BYTES = 64 * 1024
@@ -31,14 +31,10 @@ def decode(values: Sequence[bytes | None], timestamps: Sequence[int]) -> list[Po
     return [_decode_one(value, at) for value, at in zip(values, timestamps, strict=True)]
 
 
-def _decode_one(raw: bytes | None, timestamp: int) -> Post | BadMessage:
-    if raw is None:
-        return BadMessage(Reason.TOMBSTONE, "the record has no value")
-    if len(raw) > MAX_BYTES:
-        return BadMessage(Reason.TOO_BIG, f"{len(raw)} bytes, at most {MAX_BYTES} are read")
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
-        return BadMessage(Reason.TOO_DEEP, f"more than {MAX_DEPTH} levels of nesting")
+def _decode_one(value: bytes | None, timestamp: int) -> Post | BadMessage:
+    raw = value or b""
     try:
+        _check_size(value)
         if not raw.isascii():
             raw.decode()  # fields that are skipped are checked too
         return _post(_envelope(raw), timestamp)
@@ -50,6 +46,16 @@ def _decode_one(raw: bytes | None, timestamp: int) -> Post | BadMessage:
         return BadMessage(_why_malformed(raw), str(error))
     except BadMessage as error:
         return error
+
+
+def _check_size(raw: bytes | None) -> None:
+    """Size and depth, before anything is parsed."""
+    if raw is None:
+        raise BadMessage(Reason.TOMBSTONE, "the record has no value")
+    if len(raw) > MAX_BYTES:
+        raise BadMessage(Reason.TOO_BIG, f"{len(raw)} bytes, at most {MAX_BYTES} are read")
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
+        raise BadMessage(Reason.TOO_DEEP, f"more than {MAX_DEPTH} levels of nesting")
 
 
 def _bare_or_bad(raw: bytes, timestamp: int, error: msgspec.ValidationError) -> Post | BadMessage:
@@ -128,9 +134,9 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
         parent_author,
         quoted_author,
         data.lang or "und",
-        tuple([Mention(m.username, m.id) for m in entities.mentions]),
-        tuple([h.tag for h in entities.hashtags]),
-        tuple([Link(u.url, u.expanded_url) for u in entities.urls]),
+        entities.mentions,
+        tuple([hashtag.tag for hashtag in entities.hashtags]) if entities.hashtags else (),
+        entities.urls,
         _attachments(data, includes) if data.attachments is not None else (),
         tuple([r.tag for r in rules if r.tag]) if rules else (),
     )

@@ -50,9 +50,9 @@ class Author(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mention(msgspec.Struct, frozen=True, gc=False):
-    """An account that the text names: its handle without the @, and its id where X gave it."""
+    """An account that the text names: its handle without the @ (X's word: username), and its id where X gave it."""
 
-    handle: str
+    username: str
     id: str | None = None
 
 

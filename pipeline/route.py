@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -36,10 +35,12 @@ _HIDDEN = re.compile(
 
 The zero-width joiners stay: emoji, Persian and the Indic scripts are written with them."""
 _LETTERS_AND_DIGITS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
+MOST = 50
+"""At most so many mentions, hashtags and links are passed on; X allows fewer."""
 _encode = msgspec.json.Encoder().encode
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a post stood in Kafka: `timestamp` is Kafka's, in ms; `api` says how it got there."""
 
     topic: str
@@ -50,7 +51,7 @@ class Place(NamedTuple):
     attempt: int = 1
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """One record to be produced: to its queue's topic, in the partition that it came in."""
 
     queue: Queue
@@ -106,6 +107,7 @@ class Router:
     ) -> RoutedPost:
         text = clean(post.text)
         author = _clean_author(post.author)
+        stage = verdict.stage
         return RoutedPost(
             SCHEMA_VERSION,
             event_id(post.first_id, brand.name, "routed", post.revision),
@@ -115,7 +117,7 @@ class Router:
             "x",
             brand.name,
             queue,
-            self._priority(post, verdict.stage, addressed),
+            self._priority(post, stage, addressed),
             self._deadline(post.created_at, brand, queue),
             addressed,
             post.conversation_id,
@@ -125,16 +127,16 @@ class Router:
             subject(author.handle or author.external_id, text),
             text,
             post.lang,
-            post.mentions[:50],
-            post.hashtags[:50],
-            post.links[:50],
+            post.mentions[:MOST],
+            post.hashtags[:MOST],
+            post.links[:MOST],
             post.attachments[:10],
             "https://x.com/i/web/status/" + post.id,
             utc(post.created_at),
-            utc(place.timestamp),
-            utc(now),
+            _utc_again(place.timestamp),
+            _utc_again(now),
             self._classification(verdict, queue),
-            (brand.name, queue.value, verdict.stage.value),
+            (brand.name, queue, stage),
             Source(place.topic, place.partition, place.offset, place.api),
             place.attempt,
             place.api == "replay",
@@ -159,7 +161,7 @@ class Router:
 
     def _priority(self, post: Post, stage: Stage, addressed: bool) -> Priority:
         words = post.text.lower().encode().translate(_LETTERS_AND_DIGITS).split()
-        if (post.author.followers or 0) > self._urgent_followers or not self._urgent_words.isdisjoint(words):
+        if not self._urgent_words.isdisjoint(words) or (post.author.followers or 0) > self._urgent_followers:
             return Priority.URGENT
         if stage is Stage.REACTIVE:
             return Priority.HIGH if addressed else Priority.NORMAL
@@ -210,13 +212,18 @@ def subject(handle: str, text: str) -> str:
 
 def utc(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{_to_the_second(seconds)}.{rest:03d}Z"
+    return _to_the_second(milliseconds // 1000) + _MILLISECONDS[milliseconds % 1000]
 
 
 @lru_cache(maxsize=65_536)
 def _to_the_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+_MILLISECONDS = tuple(f".{rest:03d}Z" for rest in range(1000))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_utc_again = lru_cache(maxsize=4096)(utc)
+"""For times that many records of a batch share."""
 
 
 def _clean_author(author: Author) -> RoutedAuthor:

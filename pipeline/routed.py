@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,8 +12,11 @@ import msgspec
 from pipeline.classify import Model
 from pipeline.posts import Attachment, Link, Mention, Priority, Queue, Stage
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "tweet-triage:event")
+_NAMESPACE = NAMESPACE.bytes
+_sha1 = partial(hashlib.sha1, usedforsecurity=False)
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 CE_TYPE = "tweet-triage.post.routed.v1"
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -63,8 +67,8 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 class RoutedPost(msgspec.Struct, frozen=True, gc=False):
     """A post about one brand, in one queue. Text is plain, untrusted, written by whoever wrote the post.
 
-    Consumers keep the `event_id`s of the last day and pass over what they have seen; they upsert on `external_id`, where
-    a higher `revision` replaces a lower one; they pass over fields and event types that they do not know.
+    Consumers keep the `event_id`s of the last day and pass over what they have seen; they upsert on `external_id`,
+    where a higher `revision` replaces a lower one; they pass over fields and event types that they do not know.
     """
 
     schema_version: Literal["1.0"]
@@ -106,6 +110,5 @@ def event_id(first_id: str, brand: str, event_type: str, revision: int) -> str:
     The same as str(uuid.uuid5(...)) at a third of its cost; a test holds them equal.
     """
     name = f"{first_id}:{brand}:{event_type}:{revision}"
-    digest = hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    digest = _sha1(_NAMESPACE + name.encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"

@@ -1,4 +1,4 @@
-"""Settings: built once at the start from a YAML file and TRIAGE_ variables, then passed in; unknown keys are refused."""
+"""Settings: built once at the start from a YAML file and TRIAGE_ variables, then passed in; unknown keys fail."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-URGENT_WORDS = (
-    "fire smoke burning burned burnt explosion exploded injured injury hospital ambulance bleeding unconscious "
-    "poisoned poisoning allergic unsafe danger dangerous hazard electrocuted fraud fraudulent scammed stolen theft "
-    "hacked lawyer attorney lawsuit sue suing court police regulator ombudsman discrimination harassment assault "
-    "assaulted threatened suicide"
-).split()
+_HARM = """
+fire smoke burning burned burnt explosion exploded injured injury hospital ambulance bleeding unconscious
+poisoned poisoning allergic unsafe danger dangerous hazard electrocuted fraud fraudulent scammed stolen theft
+hacked lawyer attorney lawsuit sue suing court police regulator ombudsman discrimination harassment assault
+assaulted threatened suicide
+"""
+URGENT_WORDS = tuple(_HARM.split())
+"""Safety, fraud, law, violence: the default of `urgent_words`."""
 
 
 class _Part(BaseModel):
@@ -190,7 +192,7 @@ class Settings(_Part):
         Queue.ENGAGEMENT: None,
     }
     """Seconds to the first answer by queue; null: no answer is due."""
-    urgent_words: tuple[str, ...] = tuple(URGENT_WORDS)
+    urgent_words: tuple[str, ...] = URGENT_WORDS
     """Single words of harm that make a post urgent."""
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
     model: Path | None = None
@@ -213,7 +215,7 @@ class _Variables(Settings, BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRIAGE_", env_nested_delimiter="__", frozen=True)
 
 
-def load(path: Path | None, **overrides: Any) -> Settings:  # noqa: ANN401 - whatever a setting may be
+def load(path: Path | None, **overrides: Any) -> Settings:
     """The settings from a YAML file (else $TRIAGE_SETTINGS, else none), TRIAGE_ variables and overrides, last wins.
 
     Raises:

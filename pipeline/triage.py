@@ -35,9 +35,8 @@ class Dead(NamedTuple):
 
 
 class Triaged(NamedTuple):
-    """What came of a batch: each record is in `outgoing` (once a brand) or in `dead`."""
+    """What came of a run of records: each is in `outgoing` (once a brand) or in `dead`."""
 
-    records: Sequence[Record]
     outgoing: list[Outgoing]
     dead: list[Dead]
     broken: list[bool]
@@ -64,14 +63,13 @@ def triage(records: Sequence[Record], classifier: Classifier, router: Router, no
     broken = [isinstance(post, BadMessage) for post in decoded] if dead else [False] * len(records)
     lag = [(record.timestamp - post.created_at) / 1000 for record, post in zip(records, decoded, strict=True)
            if isinstance(post, Post)]  # fmt: skip
-    return Triaged(records, outgoing, dead, broken, lag)
+    return Triaged(outgoing, dead, broken, lag)
 
 
 def triage_singly(records: Sequence[Record], classifier: Classifier, router: Router, now: int) -> Triaged:
     """The same one by one, for a batch that failed: the records at fault become dead letters, the others go on."""
     parts = [_one(record, classifier, router, now) for record in records]
     return Triaged(
-        records,
         [outgoing for part in parts for outgoing in part.outgoing],
         [dead for part in parts for dead in part.dead],
         [bool(part.dead) for part in parts],
@@ -107,4 +105,4 @@ def _one(record: Record, classifier: Classifier, router: Router, now: int) -> Tr
         return triage([record], classifier, router, now)
     except Exception as error:  # noqa: BLE001 - whatever it is, the record is kept and the partition goes on
         bad = BadMessage(Reason.FAILED, f"{type(error).__name__} while it was classified or routed")
-        return Triaged([record], [], [Dead(record, place_of(record), bad, "classify")], [True], [])
+        return Triaged([], [Dead(record, place_of(record), bad, "classify")], [True], [])

@@ -11,15 +11,10 @@ from typing import Annotated
 
 import msgspec
 
+from pipeline.posts import Link, Mention
+
 UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-
-
-class WireMention(msgspec.Struct, gc=False):
-    """entities.mentions[]."""
-
-    username: str
-    id: str | None = None
 
 
 class WireHashtag(msgspec.Struct, gc=False):
@@ -28,19 +23,12 @@ class WireHashtag(msgspec.Struct, gc=False):
     tag: str
 
 
-class WireUrl(msgspec.Struct, gc=False):
-    """entities.urls[]."""
-
-    url: str
-    expanded_url: str | None = None
-
-
 class WireEntities(msgspec.Struct, gc=False):
     """Entities: what X found in the text."""
 
-    mentions: list[WireMention] = []
-    hashtags: list[WireHashtag] = []
-    urls: list[WireUrl] = []
+    mentions: tuple[Mention, ...] = ()
+    hashtags: tuple[WireHashtag, ...] = ()
+    urls: tuple[Link, ...] = ()
 
 
 class WireReference(msgspec.Struct, gc=False):

@@ -1,0 +1,77 @@
+"""The first model as the worker uses it: a batch of posts in, verdicts out, and the words that decided."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from models import ngrams
+from models.artifact import SHIPPED, load_weights
+from pipeline.posts import STAGES, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from models.artifact import Weights
+    from pipeline.classify import Model
+    from pipeline.posts import Post
+
+_DIGITS = 10_000
+"""Confidences are given in whole parts of this."""
+
+
+class StageClassifier:
+    """A linear model over hashed words and word pairs; implements pipeline.classify.Classifier."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """The weights in a file, or the ones that are shipped; ModelError if they cannot be used."""
+        return cls(load_weights(path or SHIPPED))
+
+    @property
+    def model(self) -> Model:
+        """Name, version and hash of the artifact."""
+        return self._weights.model
+
+    def classify(self, posts: Sequence[Post]) -> list[Verdict]:
+        """Judge a batch."""
+        parts = probabilities(self.scores([post.text for post in posts]))
+        stages = map(STAGES.__getitem__, parts.argmax(axis=1).tolist())
+        rows = zip(*parts.T.tolist(), strict=True)
+        return list(map(Verdict, stages, parts.max(axis=1).tolist(), rows))
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """A row a text, a column a stage in the order of STAGES."""
+        return ngrams.scores(texts, self._weights.pairs, self._weights.bias)
+
+    def explain(self, post: Post) -> list[tuple[str, float]]:
+        """What each word and pair added to the winning stage's score, most telling first; together, the whole score."""
+        found = ngrams.words([post.text])
+        winner = int(probabilities(self.scores([post.text]))[0].argmax())
+        weights = self._stage_weights(ngrams.buckets(found), winner)
+        told: defaultdict[str, float] = defaultdict(float)
+        told[ngrams.EVERY_POST] = float(self._weights.bias[winner])
+        for name, weight in zip(ngrams.names(found), (weights / np.sqrt(len(weights))).tolist(), strict=True):
+            told[name] += weight
+        return sorted(((name, added) for name, added in told.items() if added), key=lambda item: (-abs(item[1]), item[0]))
+
+    def _stage_weights(self, buckets: NDArray[np.intp], stage: int) -> NDArray[np.float64]:
+        """The weights of some buckets for one stage."""
+        pairs = self._weights.pairs.take(buckets).astype(np.complex128)
+        return np.asarray((pairs.real, pairs.imag, -pairs.real - pairs.imag)[stage])
+
+
+def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The softmax of each row in whole parts of 10,000; what rounding takes or gives is the winner's."""
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    parts = np.rint(shares * (_DIGITS / shares.sum(axis=1, keepdims=True)))
+    parts[np.arange(len(parts)), parts.argmax(axis=1)] += _DIGITS - parts.sum(axis=1)
+    return parts / _DIGITS

@@ -1,0 +1,320 @@
+"""Replaying files to `tweets`: pace, order, times, acknowledgements, what is said."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NotLeaderForPartitionError
+from rich.console import Console
+
+from agents.posts_file import UnreadableFile
+from agents.replay import Pace, Summary, World, redated, replay
+from pipeline.decode import decode
+from pipeline.errors import BrokerError, SettingsError, TopicsError
+from pipeline.posts import Post
+from pipeline.settings import Brand, Settings, Topics
+
+NOON = 1_772_366_400_000
+SETTINGS = Settings(brands=(Brand(name="northwind"),), topics=Topics(prefix="test."))
+
+
+@dataclass
+class Ack:
+    """An acknowledgement that has come, or the failure instead."""
+
+    error: Exception | None = None
+    is_done: bool = False
+    asked: bool = False
+
+    def get(self, timeout: float | None = None) -> object:
+        """Note that somebody waited."""
+        assert timeout
+        self.asked = True
+        if self.error is not None:
+            raise self.error
+        return None
+
+
+@dataclass
+class FakeKafka:
+    """A producer, a clock that only sleep moves, and a list of what was sent when."""
+
+    at: float = NOON / 1000 + 86_400
+    sent: list[tuple[float, bytes, bytes | None, int | None]] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
+    topics: set[str] = field(default_factory=set)
+    naps: int = 0
+    flushed: bool = False
+    closed: bool = False
+    on_send: Callable[[int], Exception | None] = lambda _: None
+
+    def partitions_for(self, topic: str) -> set[int]:
+        """Three."""
+        self.topics.add(topic)
+        return {0, 1, 2}
+
+    def send(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes | None,
+        headers: list[tuple[str, bytes]],
+        partition: int | None,
+    ) -> Ack:
+        """Note the record."""
+        assert [("triage_api", b"replay")] == headers
+        self.topics.add(topic)
+        self.acks.append(Ack(self.on_send(len(self.sent))))
+        self.sent.append((self.at, value, key, partition))
+        return self.acks[-1]
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Note it."""
+        self.flushed = timeout is not None
+
+    def close(self, timeout: float | None = None) -> None:
+        """Note it."""
+        self.closed = timeout is not None
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        self.at += seconds
+        self.naps += 1
+
+    def world(self, stdin: str = "") -> World:
+        """Everything outside, faked."""
+        return World(lambda _: self, lambda: self.at, self.sleep, io.BytesIO(stdin.encode()))
+
+
+def posts(*seconds: float | None) -> str:
+    """Posts created so many seconds after noon, numbered from 1, a line each."""
+    return "".join(post(number, at) + "\n" for number, at in enumerate(seconds, 1))
+
+
+def post(number: int, at: float | None) -> str:
+    """One post in its envelope."""
+    data: dict[str, object] = {"id": str(number), "text": "hello", "author_id": f"c{number}"}
+    if at is not None:
+        data["created_at"] = _iso(at)
+    return json.dumps({"data": data})
+
+
+def _iso(at: float) -> str:
+    return f"2026-03-01T12:{int(at) // 60:02d}:{int(at) % 60:02d}.{int(at * 1000) % 1000:03d}Z"
+
+
+def run(kafka: FakeKafka, lines: str, pace: Pace) -> Summary:
+    """Replay what comes by standard input, quietly."""
+    return replay(SETTINGS, ["-"], pace, Console(file=io.StringIO()), kafka.world(lines))
+
+
+def ids(kafka: FakeKafka) -> list[str]:
+    """The posts in the order in which they were sent."""
+    return [found.id for found in decoded(kafka)]
+
+
+def decoded(kafka: FakeKafka) -> list[Post]:
+    """What the worker would see."""
+    found = decode([value for _, value, _, _ in kafka.sent], [0] * len(kafka.sent))
+    return [one for one in found if isinstance(one, Post)]
+
+
+def offsets(kafka: FakeKafka) -> list[float]:
+    """Seconds from the first record sent to each."""
+    return [round(at - kafka.sent[0][0], 3) for at, _, _, _ in kafka.sent]
+
+
+def test_everything_is_sent_and_every_acknowledgement_awaited() -> None:
+    """As fast as possible is the default: no waiting, the order of the file, keys by customer, the partition by key."""
+    kafka = FakeKafka()
+
+    summary = run(kafka, posts(5, 0, None) + "\nbroken\n", Pace())
+
+    assert [b"c1", b"c2", b"c3", None] == [key for _, _, key, _ in kafka.sent]
+    assert [None, None, None, 0] == [partition for _, _, _, partition in kafka.sent]
+    assert all(ack.asked for ack in kafka.acks)
+    assert (True, True, 0, {"test.tweets"}) == (kafka.flushed, kafka.closed, kafka.naps, kafka.topics)
+    size = sum(len(value) for _, value, _, _ in kafka.sent)
+    assert Summary(sent=4, bytes=size, seconds=0.0, too_old=0, blank=1) == summary
+
+
+def test_records_without_a_key_go_round() -> None:
+    """Broken records are spread evenly over the partitions."""
+    kafka = FakeKafka()
+
+    run(kafka, "x\n" * 7, Pace())
+
+    assert [0, 1, 2, 0, 1, 2, 0] == [partition for _, _, _, partition in kafka.sent]
+
+
+def test_speed_follows_the_posts_own_times() -> None:
+    """At 60 an hour takes a minute; posts go out in the order of their times, undated ones with the one before."""
+    kafka = FakeKafka()
+
+    run(kafka, posts(60, 0, None, 600), Pace(speed=60))
+
+    assert ["2", "3", "1", "4"] == ids(kafka)
+    assert [0, 0, 1, 10] == offsets(kafka)
+
+
+def test_a_rate_is_kept() -> None:
+    """So many posts a second, in the order of the file."""
+    kafka = FakeKafka()
+
+    run(kafka, posts(9, 5, 7), Pace(rate=2))
+
+    assert ["1", "2", "3"] == ids(kafka)
+    assert [0, 0.5, 1.0] == offsets(kafka)
+
+
+def test_older_posts_are_passed_over_and_counted() -> None:
+    """--from keeps what says no time, and broken records."""
+    kafka = FakeKafka()
+
+    summary = run(kafka, posts(0, 30, None, 29.999) + "broken\n", Pace(start_from=NOON + 30_000))
+
+    assert (["2", "3"], 3, 2) == (ids(kafka), summary.sent, summary.too_old)
+
+
+@pytest.mark.parametrize("speed", [0.0, 4.0])
+def test_the_limit_ends_it(speed: float) -> None:
+    """So many are sent: the first of the file, or with a speed the earliest."""
+    kafka = FakeKafka()
+
+    summary = run(kafka, posts(9, 5, 7), Pace(speed=speed, limit=2))
+
+    assert (["2", "3"] if speed else ["1", "2"], 2) == (ids(kafka), summary.sent)
+
+
+def test_rebased_posts_are_created_when_they_are_sent() -> None:
+    """With a speed the gaps shrink by it, so that ingest lag stays what it is."""
+    kafka = FakeKafka()
+
+    run(kafka, posts(0, 60, 90), Pace(speed=2, rebase=True))
+
+    sent_at = [round(at * 1000) for at, _, _, _ in kafka.sent]
+    assert [NOON + 86_400_000 + gap for gap in (0, 30_000, 45_000)] == sent_at
+    assert sent_at == [found.created_at for found in decoded(kafka)]
+
+
+def test_rebased_without_a_speed_gaps_stay() -> None:
+    """The first post of the file is now; undated and broken ones are untouched."""
+    kafka = FakeKafka()
+
+    run(kafka, posts(60, 0, None) + "broken\n", Pace(rebase=True))
+
+    assert [NOON + 86_400_000, NOON + 86_340_000, 0] == [found.created_at for found in decoded(kafka)]
+    assert [post(3, None).encode(), b"broken"] == [value for _, value, _, _ in kafka.sent[2:]]
+
+
+@pytest.mark.parametrize("wrap", [True, False])
+def test_rebasing_changes_created_at_alone(*, wrap: bool) -> None:
+    """Other bytes stay as they were: numbers, escapes, fields that nobody knows; in envelopes and bare posts."""
+    bare = b'{"id":"1","created_at":"2026-03-01T12:00:00.000Z","text":"\\u00e9 \xc3\xa9","n":1.50,"z":{"a":[1, 2]}}'
+    value = b'{"data":' + bare + b',"extra":[ 1 ]}' if wrap else bare
+
+    changed = redated(value, NOON + 61_001)
+
+    assert value.replace(b"12:00:00.000", b"12:01:01.001") == changed
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 3599)), max_size=40), st.sampled_from([0.0, 1.0, 60.0]))
+def test_whatever_the_times_each_post_is_sent_once(seconds: list[int | None], speed: float) -> None:
+    """At any speed all posts arrive, and with one in the order of their times and never early."""
+    kafka = FakeKafka()
+
+    run(kafka, posts(*seconds), Pace(speed=speed, rebase=True))
+
+    assert sorted(ids(kafka), key=int) == [str(number) for number in range(1, len(seconds) + 1)]
+    if speed:
+        times = [found.created_at for found in decoded(kafka) if found.created_at]
+        assert sorted(times) == times
+        assert max(times, default=0) <= kafka.at * 1000 + 1
+
+
+def test_ctrl_c_flushes_and_says_how_far_it_came() -> None:
+    """What was taken is acknowledged, and the summary says that it is not all."""
+    kafka = FakeKafka()
+
+    def interrupt(number: int) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+
+    kafka.on_send = interrupt
+
+    summary = run(kafka, posts(1, 2, 3, 4), Pace())
+
+    assert (2, True, True) == (summary.sent, summary.interrupted, kafka.flushed)
+    assert all(ack.asked for ack in kafka.acks)
+    assert str(summary).startswith("interrupted: 2 posts sent and acknowledged")
+
+
+def test_a_refused_record_fails_the_replay() -> None:
+    """An acknowledgement that is a failure is not passed over, and the others are waited for."""
+    kafka = FakeKafka(on_send=lambda number: NotLeaderForPartitionError() if number == 1 else None)
+
+    with pytest.raises(BrokerError, match="did not take everything"):
+        run(kafka, posts(1, 2, 3), Pace())
+    assert kafka.closed
+
+
+def test_a_record_that_no_topic_takes_is_named() -> None:
+    """The line is said, so that it can be taken out; nothing is dropped silently."""
+    kafka = FakeKafka()
+
+    def refuse(_: int) -> None:
+        raise MessageSizeTooLargeError
+
+    kafka.on_send = refuse
+
+    with pytest.raises(BrokerError, match=r"line 1 has \d+ bytes"):
+        run(kafka, posts(1), Pace())
+
+
+def test_a_missing_topic_says_what_to_do() -> None:
+    """The topics are created by a command, not by the replay."""
+
+    class NoTopic(FakeKafka):
+        def partitions_for(self, topic: str) -> set[int]:
+            raise KafkaTimeoutError(topic)
+
+    with pytest.raises(TopicsError, match="triage topics create"):
+        run(NoTopic(), posts(1), Pace())
+
+
+def test_what_stands_before_a_damaged_file_is_sent(tmp_path: Path) -> None:
+    """The error comes after the acknowledgements."""
+    good = tmp_path / "good.jsonl"
+    good.write_text(posts(1, 2))
+    kafka = FakeKafka()
+
+    with pytest.raises(UnreadableFile):
+        replay(SETTINGS, [good, tmp_path / "missing"], Pace(), Console(file=io.StringIO()), kafka.world())
+    assert [True, True] == [ack.asked for ack in kafka.acks]
+
+
+@pytest.mark.parametrize("wrong", [{"speed": -1.0}, {"rate": 0.0}, {"speed": 1.0, "rate": 5.0}])
+def test_a_pace_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
+    """Negative, zero a second, or two paces at once."""
+    with pytest.raises(SettingsError, match="--"):
+        Pace(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(*, terminal: bool) -> None:
+    """Lines come every few seconds, not for every post."""
+    kafka, shown = FakeKafka(), io.StringIO()
+    out = Console(file=shown, force_terminal=terminal, width=100)
+
+    replay(SETTINGS, ["-"], Pace(rate=10), out, kafka.world(posts(*range(120))))
+
+    assert terminal == ("\x1b" in shown.getvalue())
+    lines = shown.getvalue().splitlines()
+    assert terminal or ["replay: 50 posts, 10/s", "replay: 100 posts, 10/s"] == lines
