@@ -172,7 +172,7 @@ class _Replay:
         try:
             with _progress(out, self._world.now) as show:
                 posts = islice(self._in_order(self._chosen(reader, files)), self._pace.limit)
-                for item in self._paced(posts, lambda: show(self._sent, self._share(reader, len(files)))):
+                for item in self._paced(posts, lambda left: show(self._sent, self._share(reader, len(files)), left)):
                     self._send(item, next(partitions) if item.key is None else None)
         except KeyboardInterrupt:
             interrupted = True
@@ -215,7 +215,7 @@ class _Replay:
             self._ahead = len(heap)
             yield at, item
 
-    def _paced(self, posts: Iterable[tuple[int, Item]], tick: Callable[[], None]) -> Iterator[Item]:
+    def _paced(self, posts: Iterable[tuple[int, Item]], tick: Callable[[float], None]) -> Iterator[Item]:
         """Each post when it is due, dated anew where wanted."""
         first: int | None = None
         for number, (at, item) in enumerate(posts):
@@ -226,16 +226,16 @@ class _Replay:
                 self._wait(number / self._pace.rate, tick)
             elif self._pace.speed:
                 self._wait(gap, tick)
-            tick()
+            tick(0.0)
             if self._pace.rebase and item.created_at is not None:
                 yield item._replace(value=redated(item.value, int((self._started + gap) * 1000)))
             else:
                 yield item
 
-    def _wait(self, due: float, tick: Callable[[], None]) -> None:
+    def _wait(self, due: float, tick: Callable[[float], None]) -> None:
         while (left := self._started + due - self._world.now()) > 0:
+            tick(left)
             self._world.sleep(min(left, _NAP_S))
-            tick()
 
     def _send(self, item: Item, partition: int | None) -> None:
         try:
@@ -280,7 +280,7 @@ def _timed(items: Iterable[Item]) -> Iterator[tuple[int, Item]]:
 
 
 @contextmanager
-def _progress(out: Console, now: Callable[[], float]) -> Iterator[Callable[[int, float | None], None]]:
+def _progress(out: Console, now: Callable[[], float]) -> Iterator[Callable[[int, float | None, float], None]]:
     """What shows how far it is, at most as often as a person can read: a bar on a terminal, else plain lines."""
     every, started = (_NAP_S if out.is_terminal else SAY_EVERY_S), now()
     shown = started
@@ -289,13 +289,15 @@ def _progress(out: Console, now: Callable[[], float]) -> Iterator[Callable[[int,
     ) as bar:
         task = bar.add_task("", total=None)
 
-        def show(sent: int, share: float | None) -> None:
+        def show(sent: int, share: float | None, left: float) -> None:
             nonlocal shown
             at = now()
             if at - shown < every:
                 return
             shown = at
-            says = f"{sent:,} posts, {sent / (at - started):,.0f}/s"
+            says = f"{sent:,} sent, {sent / (at - started):,.0f}/s"
+            if left > SAY_EVERY_S:
+                says += f", the next one in {left:,.0f} s"
             bar.update(task, description=says, completed=share or 0.0, total=None if share is None else 1.0)
             if not out.is_terminal:
                 out.print(f"replay: {says}", highlight=False)

@@ -38,10 +38,10 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> None:
     """
     classifier = StageClassifier.load(settings.model)
     topics.require(settings, TRIAGE_TOPICS)
-    asyncio.run(_serve(settings, classifier, say))
+    asyncio.run(serve(settings, classifier, say))
 
 
-async def _serve(settings: Settings, classifier: Classifier, say: Callable[[str], None]) -> None:
+async def serve(settings: Settings, classifier: Classifier, say: Callable[[str], None]) -> None:
     app = create_app(settings, classifier, CollectorRegistry())
     app.metrics.build.info({"version": version("tweet-triage")})
     model = classifier.model

@@ -1,7 +1,7 @@
 """The weights that the worker loads: plain arrays in one file, its SHA-256 beside it, no scikit-learn needed.
 
-What is read is checked first and refused with a ModelError that says what to do: a missing file, a wrong hash, anything that
-is not plain numbers, and weights for other features than this program computes.
+What is read is checked first, and refused with a ModelError that says what to do: a missing file, a wrong hash,
+anything that is not plain numbers, and weights for other features than this program computes.
 """
 
 from __future__ import annotations
@@ -39,17 +39,27 @@ class Weights(NamedTuple):
     bias: NDArray[np.float64]
 
 
+class _Parts(NamedTuple):
+    """What stands in the file."""
+
+    about: dict[str, str]
+    buckets: NDArray[np.uint32]
+    steps: NDArray[np.int16]
+    bias: NDArray[np.float64]
+
+
 def save_weights(path: Path, name: str, version: str, steps: NDArray[np.int16], bias: NDArray[np.float64]) -> Model:
     """Write the weights (whole STEPs, a row a bucket, a column for each of the first two stages) and the hash."""
     used = np.flatnonzero(steps.any(axis=1))
-    about = json.dumps({"name": name, "version": version, "features": ngrams.FEATURES})
-    parts = {
-        "about": np.frombuffer(about.encode(), np.uint8),
-        "buckets": used.astype(np.uint32),
-        "steps": steps[used],
-        "bias": bias,
-    }
-    np.savez_compressed(path, allow_pickle=False, **parts)
+    about = json.dumps({"name": name, "version": version, "features": ngrams.FEATURES}).encode()
+    np.savez_compressed(
+        path,
+        allow_pickle=False,
+        about=np.frombuffer(about, np.uint8),
+        buckets=used.astype("<u4"),
+        steps=steps[used].astype("<i2"),
+        bias=bias.astype("<f8"),
+    )
     return Model(name, version, write_hash(path))
 
 
@@ -57,15 +67,16 @@ def load_weights(path: Path = SHIPPED) -> Weights:
     """Check the file against its hash, read it, and spread the weights over the buckets."""
     content = checked_bytes(path)
     try:
-        about, parts = _parts(content)
-        model = Model(about["name"], about["version"], hashlib.sha256(content).hexdigest())
+        parts = _parts(content)
+        model = Model(parts.about["name"], parts.about["version"], hashlib.sha256(content).hexdigest())
     except _UNREADABLE as error:
         raise ModelError(f"{path} does not hold weights ({error}); {_REMEDY}") from error
-    if about.get("features") != ngrams.FEATURES:
-        raise ModelError(f"{path} is for features {about.get('features')!r}, this is {ngrams.FEATURES!r}; {_REMEDY}")
+    features = parts.about.get("features")
+    if features != ngrams.FEATURES:
+        raise ModelError(f"{path} is for the features {features!r}, this is {ngrams.FEATURES!r}; {_REMEDY}")
     pairs = np.zeros((ngrams.BUCKETS, 2), np.float32)
-    pairs[parts["buckets"]] = parts["steps"] * np.float32(STEP)
-    return Weights(model, pairs.view(np.complex64).ravel(), parts["bias"])
+    pairs[parts.buckets] = parts.steps * np.float32(STEP)
+    return Weights(model, pairs.view(np.complex64).ravel(), parts.bias)
 
 
 def checked_bytes(path: Path) -> bytes:
@@ -92,17 +103,16 @@ def _hash_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def _parts(content: bytes) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
+def _parts(content: bytes) -> _Parts:
     """The arrays of a file, if they are the ones that the scorer takes."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        parts = {name: file[name] for name in ("about", "buckets", "steps", "bias")}
-    about = json.loads(parts["about"].tobytes())
-    count = len(parts["buckets"])
-    forms = {name: (part.dtype.str, part.shape) for name, part in parts.items() if name != "about"}
-    if forms != {"buckets": ("<u4", (count,)), "steps": ("<i2", (count, 2)), "bias": ("<f8", (3,))}:
+        parts = _Parts(json.loads(file["about"].tobytes()), file["buckets"], file["steps"], file["bias"])
+    count = len(parts.buckets)
+    forms = [(part.dtype.str, part.shape) for part in parts[1:]]
+    if forms != [("<u4", (count,)), ("<i2", (count, 2)), ("<f8", (3,))]:
         raise ValueError(f"arrays of another form: {forms}")
-    if count and int(parts["buckets"].max()) >= ngrams.BUCKETS:  # type: ignore[call-overload]
+    if (parts.buckets >= ngrams.BUCKETS).any():
         raise ValueError("a bucket that does not exist")
-    if not np.isfinite(parts["bias"]).all():
+    if not np.isfinite(parts.bias).all():
         raise ValueError("a bias that is not a number")
-    return about, parts
+    return parts

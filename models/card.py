@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _CARD = """# The first model: {name} {version}
 
-A linear model over hashed words and word pairs that puts a post into one of three stages: reactive, proactive, engagement.
-`make train` writes this page.
+A linear model over hashed words and word pairs that puts a post into one of three stages: reactive, proactive,
+engagement. `make train` writes this page.
 
 | | |
 |---|---|
@@ -29,17 +29,19 @@ A linear model over hashed words and word pairs that puts a post into one of thr
 | digest of weights and settings | `{digest}` |
 
 ## Data
-{count} posts in {groups} industries ({shares}), made up for this project and labelled by corpus/GUIDE.md. None of them is a
-real post. The handles of well-known brands appear as people use them; claims that could harm a firm carry invented brands.
+{count} posts in {groups} industries, made up for this project and labelled by corpus/GUIDE.md: {shares}.
+None of them is a real post. The handles of well-known brands appear as people use them; claims that could harm a firm
+carry invented brands.
 
 ## How good
-All figures are on held-out industries: the industries are dealt into folds, and each is judged by a model that has seen no post of it.
+All figures are on held-out industries: the industries are dealt into folds, and each is judged by a model that has seen
+no post of it.
 
 - macro-F1 **{macro_f1:.3f}**
-- expected calibration error {ece:.3f} (of the confidence against the share that is right, in ten equal ranges)
+- expected calibration error {ece:.3f} (confidence against the share that is right, in ten equal ranges)
 
-| stage | precision | recall | F1 |
-|---|---|---|---|
+| stage | posts | precision | recall | F1 |
+|---|---|---|---|---|
 {stages}
 
 | industry held out | posts | macro-F1 |
@@ -47,16 +49,20 @@ All figures are on held-out industries: the industries are dealt into folds, and
 {industries}
 
 ## Limits
-- Made-up posts are tidier than real ones: expect a lower figure on real posts, above all on turns in the middle of a conversation.
-- Nearly all of the corpus is English. Other languages are guesses, and mostly end up in the review queue.
-- The corpus has more proactive posts than real streams have, so the model says proactive too readily on a quiet day.
-- It reads the text alone: no thread, picture, author or history. Sarcasm and breadth said between the lines are missed.
-- Numbers are read by their shape, handles and links as one word each: which brand a post names does not decide its stage.
-- The corpus is small; words that it lacks weigh nothing or, where two words share one of the 262,144 buckets, something arbitrary.
+- Made-up posts are tidier than real ones: expect a clearly lower figure on real posts, above all on turns in the middle
+  of a conversation.
+- The calibration holds for posts like those of the corpus; on real ones the model is too sure of itself.
+- Nearly all of the corpus is English: in other languages the model guesses.
+- The corpus has a larger share of proactive posts than most streams, so expect false alarms among the posts called so.
+- It reads the text alone: no thread, picture, author or history. Sarcasm is missed, and so is
+  breadth said between the lines.
+- Numbers are read by their shape, handles and links as one word each: which account is named decides nothing.
+- Words that the corpus lacks weigh nothing, or what another word in the same of 262,144 buckets weighs.
 
 ## Make it again
-`make train` reads corpus/posts.csv, takes about a minute, and with the same corpus and pinned libraries gives the same digest. Both
-artifacts are checked against the `.sha256` beside them before they are read; neither can hold code.
+`make train` reads corpus/posts.csv, takes about half a minute, and gives the same digest from the same corpus with the
+pinned libraries. Both artifacts are checked against the `.sha256` beside them before they are read; neither
+is a pickle.
 """
 
 
@@ -65,8 +71,8 @@ class Figures(NamedTuple):
 
     macro_f1: float
     ece: float
-    by_stage: dict[str, tuple[float, float, float]]
-    """Precision, recall and F1."""
+    by_stage: dict[str, tuple[int, float, float, float]]
+    """How many posts, precision, recall and F1."""
     by_industry: dict[str, tuple[int, float]]
     """How many posts, and the macro-F1 over the stages."""
 
@@ -74,17 +80,20 @@ class Figures(NamedTuple):
 def figures(scores: NDArray[np.float64], stages: NDArray[np.intp], industries: Sequence[str]) -> Figures:
     """Compare held-out scores with the true stages."""
     judged, groups = scores.argmax(axis=1), np.array(industries)
-    rows = np.array(precision_recall_fscore_support(stages, judged, labels=range(len(STAGES)), zero_division=0)[:3]).T
+    rates = precision_recall_fscore_support(stages, judged, labels=range(len(STAGES)), zero_division=0)
     by_industry = {
         str(group): (int((groups == group).sum()), _macro_f1(stages[groups == group], judged[groups == group]))
         for group in np.unique(groups)
     }
-    by_stage = {stage.value: (row[0], row[1], row[2]) for stage, row in zip(STAGES, rows.tolist(), strict=True)}
+    by_stage = {
+        stage.value: (int(count), float(precision), float(recall), float(f1))
+        for stage, precision, recall, f1, count in zip(STAGES, *rates, strict=True)
+    }
     return Figures(_macro_f1(stages, judged), calibration_error(scores, stages), by_stage, by_industry)
 
 
 def calibration_error(scores: NDArray[np.float64], stages: NDArray[np.intp]) -> float:
-    """How far confidence is from the share that is right, on average over the posts, in ten equal ranges of confidence."""
+    """How far confidence is from the share that is right, averaged over the posts in ten equal ranges."""
     shares = softmax(scores, axis=1)
     confidence, right = shares.max(axis=1), shares.argmax(axis=1) == stages
     bins = np.minimum((confidence * 10).astype(int), 9)
@@ -102,10 +111,13 @@ def card(model: Model, found: Figures, digest: str) -> str:
         digest=digest,
         count=f"{sum(counts):,}",
         groups=len(counts),
-        shares=", ".join(found.by_stage),
+        shares=", ".join(f"{count:,} {name}" for name, (count, *_) in found.by_stage.items()),
         macro_f1=found.macro_f1,
         ece=found.ece,
-        stages="\n".join(f"| {name} | {p:.2f} | {r:.2f} | {f:.2f} |" for name, (p, r, f) in found.by_stage.items()),
+        stages="\n".join(
+            f"| {name} | {count:,} | {precision:.2f} | {recall:.2f} | {f1:.2f} |"
+            for name, (count, precision, recall, f1) in found.by_stage.items()
+        ),
         industries="\n".join(f"| {name} | {count} | {f1:.2f} |" for name, (count, f1) in found.by_industry.items()),
     )
 

@@ -61,12 +61,16 @@ class StageClassifier:
         told[ngrams.EVERY_POST] = float(self._weights.bias[winner])
         for name, weight in zip(ngrams.names(found), (weights / np.sqrt(len(weights))).tolist(), strict=True):
             told[name] += weight
-        return sorted(((name, added) for name, added in told.items() if added), key=lambda item: (-abs(item[1]), item[0]))
+        heard = [(name, added) for name, added in told.items() if added]
+        return sorted(heard, key=lambda item: (-abs(item[1]), item[0]))
 
     def _stage_weights(self, buckets: NDArray[np.intp], stage: int) -> NDArray[np.float64]:
         """The weights of some buckets for one stage."""
-        pairs = self._weights.pairs.take(buckets).astype(np.complex128)
-        return np.asarray((pairs.real, pairs.imag, -pairs.real - pairs.imag)[stage])
+        pairs = self._weights.pairs.take(buckets)
+        columns = np.empty((3, len(pairs)))
+        columns[:2] = pairs.real, pairs.imag
+        columns[2] = -columns[0] - columns[1]
+        return columns[[stage]].ravel()
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,11 +1,11 @@
 """Hashed words and word pairs of a whole batch of texts, in numpy alone: what the worker computes for every post.
 
-All texts of a batch stand in one array of bytes, each between two marks. A word is a run of letters, digits and @#'_$%&, or
-a run of "?", or of "!"; a mark is a word too. So each word has one pair (itself and the next word), the first and the last
-word of a text have pairs that say so, and no text is empty: there are no special cases.
+All texts of a batch stand in one array of bytes, each between two marks. A word is a run of letters, digits and
+@#'_$%&, or of "?", or of "!"; a mark is a word too. So each word has one pair (itself and the next word), the first and
+the last word of a text have pairs that say so, and no text is empty: there are no special cases.
 
-The hash of a word is the polynomial sum of its bytes modulo 2^32. It is computed for all words at once from running sums
-(a byte's power is that of its place in the whole array, so a word's sum is multiplied by the inverse power of its start).
+The hash of a word is the polynomial sum of its bytes modulo 2^32, computed for all words at once from running sums: a
+byte's power is that of its place in the whole array, so a word's sum is multiplied by the inverse power of its start.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 import zipfile
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 TRUSTED = ["models.features.HashedNgrams"]
 """All that the file may hold beside what skops itself trusts: numbers, arrays and scikit-learn's own estimators."""
 
+_REMEDY = "make it again with `make train`"
+
 
 def save_pipeline(path: Path, pipeline: Pipeline) -> str:
     """Write the Pipeline and the hash; what comes back is the hash."""
@@ -30,15 +31,17 @@ def save_pipeline(path: Path, pipeline: Pipeline) -> str:
 
 def load_pipeline(path: Path) -> Pipeline:
     """Check the file against its hash, its types against the list and its version against ours, then read it."""
-    content = io.BytesIO(checked_bytes(path))
+    content = checked_bytes(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
-            pipeline = skops.io.loads(content.getvalue(), trusted=TRUSTED)
+            pipeline = skops.io.loads(content, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
-        raise ModelError(f"{path} holds types that are not trusted ({error}); make it again with `make train`") from error
+        raise ModelError(f"{path} holds types that are not trusted ({error}); {_REMEDY}") from error
     except InconsistentVersionWarning as error:
-        raise ModelError(f"{path} is of another scikit-learn ({error}); make it again with `make train`") from error
+        raise ModelError(f"{path} is of another scikit-learn ({error}); {_REMEDY}") from error
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is not a skops file ({error}); {_REMEDY}") from error
     if not isinstance(pipeline, Pipeline):
-        raise ModelError(f"{path} holds a {type(pipeline).__name__}, not a Pipeline; make it again with `make train`")
+        raise ModelError(f"{path} holds a {type(pipeline).__name__}, not a Pipeline; {_REMEDY}")
     return pipeline

@@ -1,7 +1,8 @@
 """Train the first model: `python -m models.train` reads the corpus and writes the artifacts and the model card.
 
-The industries are dealt into folds, each judged by a model that has not seen it; from these judgements come the figures of the
-card and the temperature, which makes a confidence of 0.8 right in about 8 cases of 10. The final model then learns from all.
+The industries are dealt into folds, each judged by a model that has not seen it; from these judgements come the figures
+of the card and the temperature, which makes a confidence of 0.8 right in about 8 cases of 10. The final model then
+learns from everything.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Corpus(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a training gives: the model, how it did on industries it had not seen, and a name for exactly these weights."""
+    """What a training gives: the model, how it did on industries unseen, and a name for exactly these weights."""
 
     pipeline: Pipeline
     figures: Figures

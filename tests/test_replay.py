@@ -5,13 +5,20 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
+from typing import Any, Protocol
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NotLeaderForPartitionError
+from kafka.partitioner.default import murmur2
 from rich.console import Console
 
 from agents.posts_file import UnreadableFile
@@ -19,7 +26,7 @@ from agents.replay import Pace, Summary, World, redated, replay
 from pipeline.decode import decode
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.posts import Post
-from pipeline.settings import Brand, Settings, Topics
+from pipeline.settings import Brand, Kafka, Settings, Topics
 
 NOON = 1_772_366_400_000
 SETTINGS = Settings(brands=(Brand(name="northwind"),), topics=Topics(prefix="test."))
@@ -317,4 +324,44 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(*, terminal: 
 
     assert terminal == ("\x1b" in shown.getvalue())
     lines = shown.getvalue().splitlines()
-    assert terminal or ["replay: 50 posts, 10/s", "replay: 100 posts, 10/s"] == lines
+    assert terminal or ["replay: 50 sent, 10/s", "replay: 100 sent, 10/s"] == lines
+
+
+def test_a_long_wait_is_told() -> None:
+    """A gap of hours in the file does not look like a replay that hangs."""
+    kafka, shown = FakeKafka(), io.StringIO()
+
+    replay(SETTINGS, ["-"], Pace(speed=1), Console(file=shown, width=100), kafka.world(posts(0, 20)))
+
+    assert "replay: 1 sent, 0/s, the next one in 15 s" in shown.getvalue()
+
+
+class Broker(Protocol):
+    """What the fixture gives."""
+
+    bootstrap: str
+
+
+def test_on_a_real_broker_a_customer_stays_in_one_partition(broker: Broker) -> None:
+    """Every record is there, in the partition that its key's murmur2 hash tells, dated now, with the header."""
+    topics = Topics(prefix=f"replay-{uuid4().hex}.")
+    settings = Settings(kafka=Kafka(bootstrap_servers=(broker.bootstrap,)), topics=topics)
+    name = topics.name("tweets")
+    with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
+        admin.create_topics([NewTopic(name, 3, 1)])
+    lines = "".join(post(number % 20, number) + "\n" for number in range(200)) + "broken\n" * 3
+    started = time() * 1000
+
+    summary = replay(settings, ["-"], Pace(), Console(file=io.StringIO()), World(stdin=io.BytesIO(lines.encode())))
+
+    with closing(KafkaConsumer(bootstrap_servers=broker.bootstrap, enable_auto_commit=False)) as consumer:
+        partitions = [TopicPartition(name, number) for number in range(3)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning()
+        found: list[Any] = []
+        while len(found) < 203:
+            found += [record for some in consumer.poll(timeout_ms=1000).values() for record in some]
+    assert (203, 203) == (summary.sent, len(found))
+    assert {(murmur2(one.key) & 0x7FFFFFFF) % 3 == one.partition for one in found if one.key} == {True}
+    assert {[("triage_api", b"replay")] == one.headers and one.timestamp >= int(started) for one in found} == {True}
+    assert {0, 1, 2} == {one.partition for one in found if one.key is None}

@@ -1,0 +1,227 @@
+"""The place where workers are killed: a broker of its own, real worker processes, and a ledger of ids in against ids out."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kafka import KafkaProducer, TopicPartition
+
+from agents import clients, topics
+from pipeline import settings as settings_module
+from pipeline.topics import DEAD, QUEUE_TOPICS, TWEETS
+
+BRAND = {"name": "acme", "handles": ["Acme"]}
+HERE = Path(__file__).parent
+
+
+def post(number: int) -> bytes:
+    """A made-up post with its own id; three in a hundred are broken."""
+    if number % 33 == 0:
+        return b'{"data": {"id": "%d"' % number
+    text = f"@Acme order {number} has not come, where is it? {'please ' * (number % 7)}"
+    author = str(1000 + number % 500)
+    return json.dumps({"data": {"id": str(number), "text": text, "author_id": author}}).encode()
+
+
+class Feed:
+    """Produces posts at a steady rate in a thread, and keeps where each was acknowledged."""
+
+    def __init__(self, settings: settings_module.Settings, rate: float, partitions: int) -> None:
+        self._producer: KafkaProducer = clients.producer(settings.kafka)
+        self._topic = settings.topics.name(TWEETS)
+        self._rate = rate
+        self._partitions = partitions
+        self._futures: list[Any] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> Feed:
+        """Begin to produce."""
+        self._thread.start()
+        return self
+
+    def send(self, count: int) -> None:
+        """Produce so many at once."""
+        for _ in range(count):
+            number = len(self._futures) + 1
+            self._futures.append(
+                self._producer.send(self._topic, post(number), key=b"%d" % number, partition=number % self._partitions)
+            )
+
+    def end(self) -> set[tuple[int, int]]:
+        """Stop, and say at which partition and offset every post was acknowledged."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._producer.flush()
+        places = {(found.partition, found.offset) for found in (future.get(60) for future in self._futures)}
+        self._producer.close()
+        return places
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        while not self._stop.wait(0.02):
+            due = int((time.monotonic() - started) * self._rate)
+            self.send(due - len(self._futures))
+
+
+@dataclass
+class Result:
+    """One line of build/faults.json."""
+
+    scenario: str
+    produced: int
+    unique: int
+    lost: int
+    duplicates: int
+    seconds: float
+    passed: bool
+
+
+@dataclass
+class Run:
+    """One scenario's topics, settings and worker processes."""
+
+    scenario: str
+    settings: settings_module.Settings
+    file: Path
+    folder: Path
+    partitions: int
+    started: float = field(default_factory=time.monotonic)
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def worker(self, name: str = "w1", *, program: str | None = None, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker, with a static group membership under its name."""
+        command = [sys.executable, "-m", "agents"] if program is None else [sys.executable, str(HERE / program)]
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
+        process = subprocess.Popen(
+            [*command, "--settings", str(self.file), "worker"],
+            env={**os.environ, "TRIAGE_WORKER__INSTANCE_ID": name, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        self.workers.append(process)
+        return process
+
+    def feed(self, rate: float = 1500.0) -> Feed:
+        """Posts at a steady rate."""
+        return Feed(self.settings, rate, self.partitions)
+
+    def outputs(self) -> Counter[tuple[int, int]]:
+        """How often each source place stands in an output topic."""
+        names = [self.settings.topics.name(topic) for topic in (*QUEUE_TOPICS, DEAD)]
+        consumer = clients.consumer(self.settings.kafka)
+        tps = [TopicPartition(name, number) for name in names for number in range(self.partitions)]
+        consumer.assign(tps)
+        consumer.seek_to_beginning(*tps)
+        ends = consumer.end_offsets(tps)
+        found: Counter[tuple[int, int]] = Counter()
+        while any(consumer.position(tp) < ends[tp] for tp in tps):
+            for records in consumer.poll(timeout_ms=500).values():
+                found.update(_source(record) for record in records)
+        consumer.close()
+        return found
+
+    def ended(self, expected: set[tuple[int, int]], *, within: float = 120.0) -> Counter[tuple[int, int]]:
+        """The outputs, once all that was produced is among them or the time is over."""
+        deadline = time.monotonic() + within
+        while True:
+            found = self.outputs()
+            if expected <= set(found) or time.monotonic() > deadline:
+                return found
+
+    def result(self, expected: set[tuple[int, int]], *, most_duplicates: int, fine: bool = True) -> Result:
+        """Compare the ledger."""
+        found = self.ended(expected)
+        unique = len(set(found) & expected)
+        lost = len(expected) - unique
+        duplicates = sum(found.values()) - len(found)
+        passed = fine and lost == 0 and duplicates <= most_duplicates
+        seconds = round(time.monotonic() - self.started, 1)
+        return Result(self.scenario, len(expected), unique, lost, duplicates, seconds, passed)
+
+    def committed(self) -> dict[int, int]:
+        """The group's offsets by partition."""
+        admin = clients.admin(self.settings.kafka)
+        offsets = admin.list_group_offsets(self.settings.worker.group)[self.settings.worker.group]
+        admin.close()
+        return {tp.partition: found.offset for tp, found in offsets.items()}
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in self.workers:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _source(record: Any) -> tuple[int, int]:  # noqa: ANN401 - a record of kafka-python
+    headers = dict(record.headers)
+    if "dlq.partition" in headers:
+        return int(headers["dlq.partition"]), int(headers["dlq.offset"])
+    source = json.loads(record.value)["source"]
+    return source["partition"], source["offset"]
+
+
+class Arena:
+    """Makes runs on one broker."""
+
+    def __init__(self, bootstrap: str, folder: Path) -> None:
+        self._bootstrap = bootstrap
+        self._folder = folder
+        self._count = 0
+
+    def run(self, scenario: str, *, partitions: int = 6, **worker: Any) -> Run:  # noqa: ANN401
+        """Fresh topics and settings; the workers' metrics are on free ports."""
+        self._count += 1
+        folder = self._folder / f"{self._count}-{scenario}"
+        folder.mkdir(parents=True)
+        content = {
+            "brands": [BRAND],
+            "kafka": {"bootstrap_servers": [self._bootstrap]},
+            "topics": {"prefix": f"f{self._count}.{random.randrange(10**6)}.", "partitions": partitions},
+            "metrics": {"port": 0},
+            "worker": {"group": f"{scenario}-{self._count}", "session_timeout_s": 6, **worker},
+        }
+        file = folder / "settings.yaml"
+        file.write_text(yaml.safe_dump(content))
+        settings = settings_module.load(file)
+        topics.create(settings)
+        return Run(scenario, settings, file, folder, partitions)
+
+
+def wait_for(condition: Callable[[], bool], *, within: float, what: str) -> None:
+    """Look again and again until a condition holds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        threading.Event().wait(0.1)
+
+
+def metrics_of(run: Run, number: int = -1) -> str:
+    """A worker's /metrics, its address taken from what it said."""
+    log = run.folder / f"worker-{(len(run.workers) + number) % len(run.workers)}.log"
+    address = next(word for word in log.read_text().split() if word.startswith("http://"))
+    with urllib.request.urlopen(address.rstrip(","), timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def terminate(process: subprocess.Popen[bytes], *, within: float) -> tuple[int, float]:
+    """SIGTERM; the exit code and the seconds that it took."""
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    return process.wait(timeout=within), time.monotonic() - started

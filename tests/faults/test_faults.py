@@ -1,0 +1,159 @@
+"""What must survive: kills, stops, outages, rebalances, refusals, bad classifiers; ids in against ids out."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+
+import pytest
+from arena import Arena, Result, Run, metrics_of, terminate, wait_for
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from agents import clients
+from agents.broker import Broker
+
+RATE = 1500.0
+pause = threading.Event().wait
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_sigkill(arena: Arena, report: list[Result], long: bool) -> None:
+    """Killed at random moments, nothing is lost, and at most a second's work a kill comes twice."""
+    kills, chance = (20, random.Random(7)) if long else (4, random.Random(7))
+    run = arena.run("sigkill")
+    feed = run.feed(RATE).start()
+
+    for _ in range(kills):
+        worker = run.worker()
+        wait_for(lambda: "ready" in _log(run), within=30, what="a worker is ready")
+        pause(chance.uniform(0.3, 2.5))
+        worker.kill()
+        worker.wait()
+    run.worker()
+
+    _judge(run, report, run.result(feed.end(), most_duplicates=int(RATE * kills)))
+
+
+def test_sigterm_under_load(arena: Arena, report: list[Result], long: bool) -> None:
+    """SIGTERM under load: exit 0 within 25 s, nothing lost, nothing twice."""
+    run = arena.run("sigterm")
+    feed = run.feed(RATE).start()
+    stops = []
+
+    for _ in range(5 if long else 2):
+        worker = run.worker()
+        wait_for(lambda: "ready" in _log(run), within=30, what="a worker is ready")
+        pause(2.0)
+        stops.append(terminate(worker, within=25))
+    run.worker()
+
+    fine = all(code == 0 and seconds < 25 for code, seconds in stops)
+    _judge(run, report, run.result(feed.end(), most_duplicates=0, fine=fine))
+
+
+@pytest.mark.parametrize("seconds", [5, 30])
+def test_broker_stopped(arena: Arena, fault_broker: Broker, report: list[Result], seconds: int, long: bool) -> None:
+    """The broker is away for a while: the worker is not restarted, and nothing is lost."""
+    away = seconds if long else min(seconds, 8)
+    run = arena.run(f"broker-stopped-{seconds}s")
+    worker = run.worker()
+    before = run.feed(RATE)
+    before.send(3000)
+    wait_for(lambda: len(run.outputs()) > 0, within=60, what="the first posts are routed")
+
+    fault_broker.stop()
+    pause(away)
+    fault_broker.start()
+    before.send(3000)
+
+    result = run.result(before.end(), most_duplicates=6000, fine=worker.poll() is None)
+    _judge(run, report, result)
+
+
+def test_one_three_one(arena: Arena, report: list[Result], long: bool) -> None:
+    """1 -> 3 -> 1 workers, again and again: nothing is lost, and every partition moves."""
+    run = arena.run("one-three-one", partitions=6)
+    feed = run.feed(RATE).start()
+    run.worker("w1")
+
+    for _ in range(5 if long else 2):
+        others = [run.worker("w2"), run.worker("w3")]
+        pause(6.0)
+        stops = [terminate(worker, within=25) for worker in others]
+        assert all(code == 0 for code, _ in stops)
+    before = run.committed()
+    pause(3.0)
+    moved = run.committed()
+
+    fine = all(moved[partition] > before.get(partition, 0) for partition in range(6))
+    _judge(run, report, run.result(feed.end(), most_duplicates=int(RATE * 10), fine=fine))
+
+
+@pytest.mark.parametrize("topic", ["tweets.dead", "queue.reactive"])
+def test_refusing_topic(arena: Arena, report: list[Result], topic: str, long: bool) -> None:
+    """An output topic that refuses writes blocks consumption; nothing is skipped, and it goes on after."""
+    run = arena.run(f"refusing-{topic}", partitions=2)
+    _require_replicas(run, topic, 2)
+    feed = run.feed(RATE)
+    feed.send(2000)
+    worker = run.worker()
+    wait_for(lambda: "ready" in _log(run), within=30, what="the worker is ready")
+    pause(20.0 if long else 5.0)
+    committed = sum(run.committed().values())
+
+    _require_replicas(run, topic, 1)
+
+    fine = committed == 0 and worker.poll() is None
+    _judge(run, report, run.result(feed.end(), most_duplicates=2000, fine=fine))
+
+
+@pytest.mark.parametrize("fault", ["slow", "throwing"])
+def test_bad_classifier(arena: Arena, report: list[Result], fault: str) -> None:
+    """A slow or throwing classifier: no heartbeat is lost, so there is one assignment only, and nothing is lost."""
+    run = arena.run(f"classifier-{fault}")
+    feed = run.feed(RATE)
+    feed.send(6000)
+    run.worker(program="slow_worker.py", FAULT=fault)
+
+    result = run.result(feed.end(), most_duplicates=0)
+    rebalances = next(line for line in metrics_of(run).splitlines() if line.startswith("triage_rebalances_total"))
+
+    result.passed = result.passed and float(rebalances.split()[1]) == 1
+    _judge(run, report, result)
+
+
+def test_paused_process(arena: Arena, report: list[Result], long: bool) -> None:
+    """A worker that stands still longer than its session (as a long pause of the machine) joins again; nothing is lost."""
+    run = arena.run("paused")
+    feed = run.feed(RATE).start()
+    worker = run.worker()
+    wait_for(lambda: "ready" in _log(run), within=30, what="the worker is ready")
+    pause(1.5)
+
+    worker.send_signal(signal.SIGSTOP)
+    pause(30.0 if long else 9.0)
+    worker.send_signal(signal.SIGCONT)
+    pause(3.0)
+
+    _judge(run, report, run.result(feed.end(), most_duplicates=int(RATE * 2), fine=worker.poll() is None))
+
+
+def _judge(run: Run, report: list[Result], result: Result) -> None:
+    run.end()
+    report.append(result)
+    assert result.passed, f"{result}; logs in {run.folder}"
+
+
+def _log(run: Run) -> str:
+    return (run.folder / f"worker-{len(run.workers) - 1}.log").read_text(errors="replace")
+
+
+def _require_replicas(run: Run, topic: str, count: int) -> None:
+    """With more in-sync replicas asked for than there are brokers, the topic refuses every write."""
+    admin = clients.admin(run.settings.kafka)
+    resource = ConfigResource(
+        ConfigResourceType.TOPIC, run.settings.topics.name(topic), {"min.insync.replicas": str(count)}
+    )
+    admin.alter_configs([resource])
+    admin.close()

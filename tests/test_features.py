@@ -1,0 +1,144 @@
+"""The hashed n-grams: the fast version against the slow one, the sparse matrix against both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import reference_ngrams
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from models import ngrams
+from models.features import HashedNgrams
+
+ALPHABET = st.one_of(st.characters(codec="utf-8"), st.sampled_from(" @/?!'’…\n\0\x1e\x1dAß0İΣσς😭"))
+STEADY = settings(deadline=None, derandomize=True)
+TEXTS = st.lists(st.one_of(st.text(ALPHABET, max_size=60), st.sampled_from(["", " ", "?!", "@"])), max_size=6)
+
+
+def rows(texts: list[str]) -> list[list[int]]:
+    """The fast version's buckets, a list a text."""
+    found = ngrams.words(texts)
+    return [part.tolist() for part in np.split(ngrams.buckets(found), 2 * found.marks[1:-1])]
+
+
+@STEADY
+@given(TEXTS.filter(bool))
+def test_fast_and_slow_buckets_are_the_same(texts: list[str]) -> None:
+    """Any Unicode, empty texts and the mark itself fall into the buckets that plain Python computes, text by text."""
+    expected = [reference_ngrams.buckets(text) for text in texts]
+
+    assert expected == rows(texts)
+
+
+@STEADY
+@given(TEXTS)
+def test_the_matrix_counts_the_buckets(texts: list[str]) -> None:
+    """A row of the matrix holds each bucket's count over the root of how many n-grams the text has."""
+    expected = []
+    for text in texts:
+        found = reference_ngrams.buckets(text)
+        expected.append({bucket: pytest.approx(n / len(found) ** 0.5) for bucket, n in Counter(found).items()})
+
+    matrix = HashedNgrams().transform(texts)
+
+    assert (len(texts), ngrams.BUCKETS) == matrix.shape
+    assert expected == [dict(zip(row.indices.tolist(), row.data.tolist(), strict=True)) for row in matrix]
+
+
+@STEADY
+@given(TEXTS, st.integers(0, 2**32 - 1))
+def test_scores_are_the_matrix_times_the_weights(texts: list[str], seed: int) -> None:
+    """The fused scorer gives what the matrix product gives, within a millionth."""
+    random = np.random.default_rng(seed)
+    steps = random.integers(-900, 900, (ngrams.BUCKETS, 2)).astype(np.float32) / 256
+    bias = random.normal(size=3)
+    columns = np.stack([*steps.T, -steps.sum(axis=1)], axis=1).astype(np.float64)
+    expected = HashedNgrams().transform(texts) @ columns + bias
+
+    found = ngrams.scores(texts, steps.view(np.complex64).ravel(), bias)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_text_is_judged_alike_in_any_batch() -> None:
+    """A text's buckets do not depend on its neighbours, nor on a batch longer than the tables that are kept ready."""
+    text = "Is @acme down? https://t.co/a1B2 İstanbul’da"
+    filler = "all quiet here " * 10_000
+    [expected] = rows([text])
+
+    assert [expected, expected] == rows([text, filler, filler, text])[::3]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("hey @acme", "HEY @115858"),
+        ("order 4711 late", "order 9023 late"),
+        ("see https://t.co/abC1", "see https://t.co/Zz99"),
+        ("don’t wait…", "don't wait"),
+        ("a\x1eb\nc", "a b c"),
+    ],
+)
+def test_what_is_folded(one: str, other: str) -> None:
+    """Handles, digits, links, case, typographic apostrophes and dots, and separators make no difference."""
+    assert rows([one]) == rows([other])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("down", "down?"), ("@acme hello", "hello @acme"), ("is it", "it is"), ("late", "later")]
+)
+def test_what_is_told_apart(one: str, other: str) -> None:
+    """Question marks, order, and where a handle stands make a difference."""
+    assert rows([one]) != rows([other])
+
+
+def test_buckets_stay_where_they_are() -> None:
+    """Weights on disk rely on these numbers: whoever changes them changes FEATURES too."""
+    expected = ("words-1", [238843, 104866, 131933, 260859, 125804, 22159, 62096, 180296, 118748, 87428, 167580, 28554])
+
+    assert expected == (ngrams.FEATURES, rows(["Is it down? @acme"])[0])
+
+
+def test_names_stand_beside_their_buckets() -> None:
+    """Each bucket has the word or the pair that it stands for, the ends of the text said."""
+    found = ngrams.words(["Hi @Acme!"])
+    expected = ["(every post)", "(start) hi", "hi", "hi @acme", "@acme", "@acme !", "!", "! (end)"]
+
+    names = ngrams.names(found)
+
+    assert expected == names
+    assert len(names) == len(ngrams.buckets(found))
+
+
+def test_no_texts_no_rows() -> None:
+    """An empty batch has no scores."""
+    weights = np.zeros(ngrams.BUCKETS, np.complex64)
+
+    assert ngrams.scores([], weights, np.zeros(3)).shape == (0, 3)
+
+
+def test_the_transformer_keeps_to_the_rules_of_scikit_learn() -> None:
+    """It can be cloned, has no settings, and is ready without having been fitted."""
+    transformer = clone(HashedNgrams()).set_params()
+
+    assert transformer.get_params() == {}
+    assert transformer.fit(["x"]).transform(["x"]).shape == (1, ngrams.BUCKETS)
+    assert not transformer.__sklearn_tags__().requires_fit
+
+
+def test_the_worker_needs_no_scikit_learn() -> None:
+    """Loading the model that the worker uses imports neither scikit-learn nor scipy: that would take seconds."""
+    program = (
+        "import sys; from models.classifier import StageClassifier; StageClassifier.load();"
+        "print(sorted({'sklearn', 'scipy', 'skops'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
