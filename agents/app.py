@@ -49,34 +49,7 @@ def create_app(
     settings: Settings, classifier: Classifier, registry: CollectorRegistry, *, clock: Callable[[], float] = time
 ) -> App:
     """The app of one triage worker: one agent on the topic `tweets`."""
-    worker = settings.worker
-    app = App(
-        worker.group,
-        broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
-        broker_credentials=clients.faust_credentials(settings.kafka),
-        broker_commit_interval=worker.commit_interval_s,
-        broker_session_timeout=worker.session_timeout_s,
-        broker_heartbeat_interval=worker.session_timeout_s / 4,
-        broker_request_timeout=max(30.0, worker.session_timeout_s),
-        broker_max_poll_records=worker.batch_posts,
-        broker_max_poll_interval=300.0,
-        broker_check_crcs=True,
-        consumer_group_instance_id=worker.instance_id,
-        consumer_max_fetch_size=1024 * 1024,
-        consumer_auto_offset_reset="earliest",
-        producer_request_timeout=30.0,
-        stream_buffer_maxsize=1,
-        stream_wait_empty=True,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        web_enabled=False,
-        agent_supervisor=CrashingSupervisor,
-        value_serializer="raw",
-        worker_redirect_stdouts=False,
-        autodiscover=False,
-        store="memory://",
-    )
+    app = App(**_faust_settings(settings))
     app.settings = settings
     app.metrics = Metrics(registry)
     app.stop_wanted = asyncio.Event()
@@ -94,3 +67,34 @@ def create_app(
         app.metrics.rebalances.inc()
 
     return app
+
+
+def _faust_settings(settings: Settings) -> dict[str, Any]:
+    """Faust's settings: nothing declared, served or discovered by it; raw bytes in; the first crash ends it."""
+    worker = settings.worker
+    return {
+        "id": worker.group,
+        "broker": [f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
+        "broker_credentials": clients.faust_credentials(settings.kafka),
+        "broker_commit_interval": worker.commit_interval_s,
+        "broker_session_timeout": worker.session_timeout_s,
+        "broker_heartbeat_interval": worker.session_timeout_s / 4,
+        "broker_request_timeout": max(30.0, worker.session_timeout_s),
+        "broker_max_poll_records": worker.batch_posts,
+        "broker_max_poll_interval": 300.0,
+        "broker_check_crcs": True,
+        "consumer_group_instance_id": worker.instance_id,
+        "consumer_max_fetch_size": 1024 * 1024,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": 1,
+        "stream_wait_empty": True,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "table_standby_replicas": 0,
+        "store": "memory://",
+        "value_serializer": "raw",
+        "web_enabled": False,
+        "agent_supervisor": CrashingSupervisor,
+        "worker_redirect_stdouts": False,
+        "autodiscover": False,
+    }

@@ -68,8 +68,7 @@ class Triage:
     async def _handle(self, batch: Batch) -> None:
         """One batch from bytes to committed; no exception leaves, for Faust would then commit what is not done."""
         try:
-            if not self._stopped:
-                await self._triage_and_send(batch)
+            await self._triage_and_send(batch)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - the one broad handler: stop, commit nothing of this batch
@@ -83,6 +82,8 @@ class Triage:
     async def _triage_and_send(self, batch: Batch) -> None:
         records: Sequence[Record] = batch.records
         async with self._in_order:
+            if self._stopped:
+                return
             packed = await self._judge(records)
             passed = self._limit.passed_at(packed.broken)
             if passed is not None:

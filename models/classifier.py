@@ -66,16 +66,15 @@ class StageClassifier:
 
     def _stage_weights(self, buckets: NDArray[np.intp], stage: int) -> NDArray[np.float64]:
         """The weights of some buckets for one stage."""
-        pairs = self._weights.pairs.take(buckets)
-        columns = np.empty((3, len(pairs)))
-        columns[:2] = pairs.real, pairs.imag
-        columns[2] = -columns[0] - columns[1]
-        return columns[[stage]].ravel()
+        pairs = self._weights.pairs.take(buckets).astype(np.complex128)
+        first, second = ((1, 0), (0, 1), (-1, -1))[stage]
+        return first * pairs.real + second * pairs.imag
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """The softmax of each row in whole parts of 10,000; what rounding takes or gives is the winner's."""
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    parts = np.rint(shares * (_DIGITS / shares.sum(axis=1, keepdims=True)))
+    parts: NDArray[np.float64] = np.rint(shares * (_DIGITS / shares.sum(axis=1, keepdims=True)))
     parts[np.arange(len(parts)), parts.argmax(axis=1)] += _DIGITS - parts.sum(axis=1)
-    return parts / _DIGITS
+    parts /= _DIGITS
+    return parts

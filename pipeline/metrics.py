@@ -51,6 +51,13 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._declare_counters(registry)
+        self._declare_timings(registry)
+        self._declare_offsets(registry)
+        self.build = Info("triage_build", "Which program this is.", registry=registry)
+        self.model = Info("triage_model", "Which model judges.", registry=registry)
+
+    def _declare_counters(self, registry: CollectorRegistry) -> None:
         self.posts = Counter("triage_posts_total", "Records read from tweets.", registry=registry)
         self.routed = Counter(
             "triage_routed_total", "Routed records that the broker acknowledged.", ["brand", "queue"], registry=registry
@@ -68,6 +75,8 @@ class Metrics:
             "triage_retries_total", "Attempts that failed and were repeated in place.", ["step"], registry=registry
         )
         self.rebalances = Counter("triage_rebalances_total", "Times that partitions were assigned.", registry=registry)
+
+    def _declare_timings(self, registry: CollectorRegistry) -> None:
         self.classify_seconds = Histogram(
             "triage_classify_seconds", "Time to judge one batch.", buckets=LATENCY_BUCKETS, registry=registry
         )
@@ -81,6 +90,8 @@ class Metrics:
         self.ingest_lag = BatchHistogram(
             "triage_ingest_lag_seconds", "created_at of the post to its Kafka timestamp.", LAG_BUCKETS, registry
         )
+
+    def _declare_offsets(self, registry: CollectorRegistry) -> None:
         self.committed_offset = Gauge(
             "triage_committed_offset", "Next offset to be read after a restart.", ["partition"], registry=registry
         )
@@ -91,8 +102,6 @@ class Metrics:
             "triage_lag_seconds", "Age of the oldest post read and not yet acknowledged; 0 without lag.",
             ["partition"], registry=registry,
         )  # fmt: skip
-        self.build = Info("triage_build", "Which program this is.", registry=registry)
-        self.model = Info("triage_model", "Which model judges.", registry=registry)
 
     def forget_partitions(self, partitions: Iterable[int]) -> None:
         """Drop the gauges of partitions that another worker has now, so that sums over workers stay right."""
