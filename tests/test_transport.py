@@ -23,7 +23,9 @@ TWEETS = TP("tweets", 0)
 def _consumer() -> Consumer:
     app = App("test", broker="kafka://127.0.0.1:1", web_enabled=False)
     app.settings = Settings()
-    return Consumer(app.transport, lambda _: None, lambda _: None, lambda *_: None)
+    consumer = Consumer(app.transport, lambda _: None, lambda _: None, lambda *_: None)
+    consumer._thread.thread_loop.close()  # made by its constructor, and never run here
+    return consumer
 
 
 def _records(offsets: Iterable[int], tp: TP = TWEETS) -> list[Any]:
