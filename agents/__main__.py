@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from enum import IntEnum
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,13 @@ EXIT_OF: dict[type[TriageError], Exit] = {
     ModelError: Exit.MODEL,
     TooManyDead: Exit.TOO_MANY_DEAD,
 }
+
+
+class Rebase(StrEnum):
+    """Where old times are shifted to."""
+
+    NOW = "now"
+
 
 EPILOG = (
     "Exit codes: 0 fine; 1 failed; 2 wrong usage; 3 settings; 4 broker; 5 topics; 6 model; "
@@ -120,6 +128,126 @@ def classify(
     from agents.classify import classify_text
 
     print(classify_text(_load(context), text, as_json=as_json))
+
+
+@app.command(epilog=EPILOG)
+def demo(
+    speed: Annotated[float, typer.Option(help="How much faster than life: the sample spans four hours.")] = 480.0,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON line.")] = False,
+    plain: Annotated[bool, typer.Option(help="Plain lines instead of the live view.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Write the last view as an SVG picture.")] = None,
+) -> None:
+    """See it all on this machine: a real Kafka, a worker, and some 700 posts on their way into the queues.
+
+    Starts an embedded Apache Kafka, replays the project's sample of posts, shows what happens, and ends by itself.
+    Ctrl-C ends it at once. Nothing is left behind but the broker's jars in the cache.
+    """
+    from rich.console import Console
+
+    from agents.demo import Options, run_demo
+
+    interrupted = run_demo(Options(speed, as_json, svg, plain), Console(stderr=as_json))
+    raise typer.Exit(Exit.INTERRUPTED if interrupted else Exit.FINE)
+
+
+BrokerFolder = Annotated[Path | None, typer.Option("--folder", help="Where it keeps its data.")]
+
+
+@broker_app.command("up")
+def broker_up(
+    folder: BrokerFolder = None,
+    port: Annotated[int, typer.Option(help="A taken port is replaced by a free one, and said.")] = 9092,
+) -> None:
+    """Start it in the background; its data stay in the folder."""
+    from agents.broker import Broker, default_folder
+
+    broker = Broker(folder or default_folder(), log=_say, port=port, detached=True)
+    broker.start()
+    print(f"Apache Kafka answers on {broker.bootstrap}; stop it with `triage broker down`")
+
+
+@broker_app.command("down")
+def broker_down(folder: BrokerFolder = None) -> None:
+    """Stop it."""
+    from agents.broker import default_folder, down
+
+    print("stopped" if down(folder or default_folder()) else "no broker runs there")
+
+
+@broker_app.command("status")
+def broker_status(folder: BrokerFolder = None) -> None:
+    """Say whether it runs, and where; exit code 4 if it does not."""
+    from agents.broker import default_folder, status
+
+    place = folder or default_folder()
+    found = status(place)
+    print(f"no broker runs in {place}" if found is None else f"127.0.0.1:{found.port}, process {found.pid}, {place}")
+    raise typer.Exit(Exit.FINE if found else Exit.BROKER)
+
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        help="X API v2 objects as JSON Lines (plain or gzip), or a customer-support CSV; - is standard input."
+    ),
+]
+
+
+@app.command(epilog=EPILOG)
+def replay(
+    context: typer.Context,
+    files: Files,
+    speed: Annotated[float, typer.Option(help="0: as fast as possible; 1: as it was; 60: an hour a minute.")] = 0.0,
+    rate: Annotated[float | None, typer.Option(help="So many posts a second instead.")] = None,
+    start_from: Annotated[datetime | None, typer.Option("--from", help="Pass over posts created before (UTC).")] = None,
+    rebase: Annotated[Rebase | None, typer.Option(help="now: shift old times, so that the first post is now.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Send so many at most.")] = None,
+) -> None:
+    """Send the posts of files to the topic `tweets`; returns when the broker has acknowledged every one.
+
+    Of a CSV the conversations are found in two passes over the reply links; from standard input among 10,000 rows.
+
+    Example: triage replay posts.jsonl.gz --speed 60 --rebase now
+    """
+    from rich.console import Console
+
+    from agents import topics
+    from agents.replay import Pace, World
+    from agents.replay import replay as run
+    from pipeline.topics import TWEETS
+
+    settings = _load(context)
+    topics.require(settings, [TWEETS])
+    since = None if start_from is None else int(start_from.replace(tzinfo=UTC).timestamp() * 1000)
+    pace = Pace(speed, rate, since, rebase is not None, limit)
+    summary = run(settings, files, pace, Console(stderr=True), World(stdin=sys.stdin.buffer))
+    print(summary)
+    raise typer.Exit(Exit.INTERRUPTED if summary.interrupted else Exit.FINE)
+
+
+@app.command(epilog=EPILOG)
+def backtest(
+    context: typer.Context,
+    files: Files,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    write: Annotated[Path | None, typer.Option(help="A folder for the routed records, one file a queue.")] = None,
+) -> None:
+    """Run the whole pipeline over files without any Kafka, and report: what would go where?
+
+    Example: triage backtest yesterday.jsonl.gz --write out/
+    """
+    from rich.console import Console
+
+    from agents.backtest import backtest as run
+    from agents.backtest import show
+    from models.classifier import StageClassifier
+
+    settings = _load(context)
+    report = run(settings, files, StageClassifier.load(settings.model), write=write, stdin=sys.stdin.buffer)
+    if as_json:
+        print(report.as_json())
+    else:
+        show(report, Console())
 
 
 @topics_app.command("create")

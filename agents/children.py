@@ -47,7 +47,7 @@ def child(arguments: list[str], settings: Path, log: Path) -> Iterator[Child]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - it only makes a system call
         )
         try:
             yield Child(arguments[0], process, log)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import msgspec
 import yaml
@@ -47,8 +48,8 @@ class Options(NamedTuple):
     plain: bool
 
 
-def demo(options: Options, out: Console) -> Tally:
-    """Run it to its end; Ctrl-C ends it at once. Nothing is left running or lying about.
+def run_demo(options: Options, out: Console) -> bool:
+    """Run it to its end; Ctrl-C ends it at once. Nothing is left running or lying about. True: it was interrupted.
 
     Raises:
         BrokerError, TopicsError, ChildFailed: with what to do.
@@ -62,6 +63,7 @@ def demo(options: Options, out: Console) -> Tally:
         worker = stack.enter_context(child(["worker"], file, folder / "worker.log"))
         metrics = f"http://127.0.0.1:{settings.metrics.port}/metrics"
         out.print(f"worker started; its metrics are on {metrics} while the demo runs", style="dim")
+        _wait_until_ready(worker, settings.metrics.port)
         arguments = ["replay", str(POSTS), "--speed", str(options.speed), "--rebase", "now"]
         replay = stack.enter_context(child(arguments, file, folder / "replay.log"))
         tally = Tally()
@@ -72,7 +74,7 @@ def demo(options: Options, out: Console) -> Tally:
             out.print("stopped by Ctrl-C", style="yellow")
             screen.interrupted = True
         screen.summary()
-        return tally
+        return screen.interrupted
 
 
 class Screen:
@@ -135,6 +137,18 @@ def _settings(folder: Path, bootstrap: str, out: Console) -> tuple[Settings, Pat
     file = folder / "settings.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     return settings_module.load(file), file
+
+
+def _wait_until_ready(worker: Child, port: int) -> None:
+    deadline = monotonic() + QUIET_S
+    while monotonic() < deadline:
+        worker.check()
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+                return
+        except OSError:
+            sleep(0.1)
+    raise ChildFailed(f"the worker is not ready after {QUIET_S:.0f} s: {worker.log.read_text(errors='replace')[-500:]}")
 
 
 def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Child]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -26,7 +26,11 @@ def view(tally: Tally, *, total: int, rate: float, metrics: str) -> Group:
     head = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=total, completed=tally.rows, width=40)
     head.add_row(Text(f"{tally.rows}/{total} posts", style="bold"), bar, f"{rate:,.0f} posts/s", Text(metrics, "dim"))
-    parts = [head, _queues(tally), Panel(_newest(tally), title="newest posts", title_align="left", border_style="dim")]
+    parts: list[RenderableType] = [
+        head,
+        _queues(tally),
+        Panel(_newest(tally), title="newest posts", title_align="left", border_style="dim"),
+    ]
     if tally.dead:
         reasons = "  ".join(f"{reason} {count}" for reason, count in tally.dead.most_common())
         parts.append(Text(f"dead letters  {reasons}", style="red dim"))

@@ -32,7 +32,7 @@ _BOM = b"\xef\xbb\xbf"
 _STRING = re.compile(rb'"([A-Za-z0-9_]{1,64})"')
 
 
-class UnreadableFile(TriageError):  # noqa: N818 - named like BadMessage
+class UnreadableFile(TriageError):
     """Raised when a file is missing, damaged or of no form that is read here."""
 
 

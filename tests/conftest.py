@@ -1,0 +1,37 @@
+"""One real embedded broker for all tests that need one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from agents.broker import Broker
+from pipeline.settings import Kafka, Settings, Topics
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Apache Kafka on a free port, gone with the session."""
+    with Broker(tmp_path_factory.mktemp("broker"), log=lambda _: None, port=19092) as broker:
+        yield broker
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Stands before a test's topics, so that tests do not meet."""
+    return f"t{uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def settings(broker: Broker, prefix: str) -> Settings:
+    """Settings on the broker, with topics of the test's own (not yet made)."""
+    return Settings(kafka=Kafka(bootstrap_servers=(broker.bootstrap,)), topics=Topics(prefix=prefix, partitions=3))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path
