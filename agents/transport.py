@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -74,6 +75,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = 500  # noqa: SLF001
         return consumer
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition to its committed offset, or to its beginning where there is none.
+
+        aiokafka's own passes over a partition that has no committed offset yet: its position stays where it is, and
+        what was fetched and dropped is never read again.
+        """
+        found: Mapping[TP, int] = await self.call_thread(self._seek_all)
+        return found
+
+    async def _seek_all(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        offsets: Mapping[TP, int] = await consumer.seek_to_committed()
+        fresh = [tp for tp, offset in offsets.items() if not offset]
+        if fresh:
+            await consumer.seek_to_beginning(*fresh)
+        return offsets
+
 
 class Consumer(driver.Consumer):
     """Faust's consumer, reading batches and committing from the ledger."""
@@ -84,6 +102,7 @@ class Consumer(driver.Consumer):
         self.ledger: Ledger[TP] = Ledger()
         self.at_work: set[Batch] = set()
         self.batch_ended = asyncio.Event()
+        self._epoch = 0
         self.options: Worker = cast(Any, self.app).settings.worker
         self.committed_at = monotonic()
 
@@ -121,9 +140,18 @@ class Consumer(driver.Consumer):
         self.ledger.forget(revoked)
 
     async def perform_seek(self) -> None:
-        """Read again from the committed offsets, so that nothing read before counts."""
-        self.ledger.forget(self.ledger.partitions())
+        """Read again from the committed offsets; whatever was fetched before its end counts for nothing.
+
+        The epoch changes on both sides of the wait: a fetch that began in the middle is void too, for it may have moved
+        a position that the seek then moved back, or the other way round.
+        """
+        self._void_what_was_fetched()
         await super().perform_seek()
+        self._void_what_was_fetched()
+
+    def _void_what_was_fetched(self) -> None:
+        self._epoch += 1
+        self.ledger.forget(self.ledger.partitions())
 
     # How records come in.
 
@@ -136,17 +164,28 @@ class Consumer(driver.Consumer):
 
     async def _fetch(self) -> dict[TP, list[ConsumerRecord]]:
         """Records by partition; a small catch waits `linger_ms` for company."""
-        generation = self.app.consumer_generation_id
+        epoch = self._epoch
         found, active = await self._wait_next_records(timeout=1.0)
         records = dict(found or {})
         if records and sum(map(len, records.values())) < self.options.batch_posts // 8:
             await asyncio.sleep(self.options.linger_ms / 1000)
             for tp, more in (await self._getmany(active_partitions=active, timeout=0)).items():
                 records.setdefault(tp, []).extend(more)
-        if records and not self.flow_active:
-            await self.perform_seek()  # a rebalance came in between: what was fetched is read again
+        if records and (epoch != self._epoch or not self.flow_active):
+            await self._seek_back()
             return {}
-        return records if generation == self.app.consumer_generation_id else {}
+        return records
+
+    async def _seek_back(self) -> None:
+        """A rebalance came in between: records that are dropped were passed by the position, so it must go back."""
+        epoch = self._epoch
+        while epoch == self._epoch and not self.should_stop:
+            try:
+                await self.perform_seek()
+            except (KafkaError, AssertionError) as error:  # not assigned just now: the assignment to come seeks too
+                self.log.info("cannot seek yet: %r", error)
+                self._epoch = epoch
+                await asyncio.sleep(0.1)
 
     async def _deliver(self, found: Mapping[TP, list[ConsumerRecord]]) -> None:
         tp, run = next(iter(found.items()))

@@ -107,13 +107,13 @@ class Run:
     def worker(self, name: str = "w1", *, program: str | None = None, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker, with a static group membership under its name."""
         command = [sys.executable, "-m", "agents"] if program is None else [sys.executable, str(HERE / program)]
-        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
-        process = subprocess.Popen(
-            [*command, "--settings", str(self.file), "worker"],
-            env={**os.environ, "TRIAGE_WORKER__INSTANCE_ID": name, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*command, "--settings", str(self.file), "worker"],
+                env={**os.environ, "TRIAGE_WORKER__INSTANCE_ID": name, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self.workers.append(process)
         return process
 
