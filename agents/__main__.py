@@ -16,11 +16,13 @@ from pipeline import settings as settings_module
 from pipeline.errors import (
     BrokerError,
     ModelError,
+    Reason,
     SettingsError,
     TooManyDead,
     TopicsError,
     TriageError,
 )
+from pipeline.posts import Queue
 from pipeline.settings import Settings
 
 
@@ -248,6 +250,70 @@ def backtest(
         print(report.as_json())
     else:
         show(report, Console())
+
+
+@app.command(epilog=EPILOG)
+def tail(
+    context: typer.Context,
+    queue: Annotated[Queue, typer.Argument(help="Which queue; own is the brand's own posts.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many of the newest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="The records as they are, one a line.")] = False,
+) -> None:
+    """Read a queue as a helpdesk would.
+
+    Example: triage tail reactive --follow
+    """
+    from agents.tail import tail as run
+
+    run(_load(context), queue, follow=follow, limit=limit, as_json=as_json, say=print)
+
+
+@app.command(epilog=EPILOG)
+def contracts(folder: Annotated[Path, typer.Option(help="Where to write them.")] = Path("docs/contracts")) -> None:
+    """Write the JSON Schemas and the AsyncAPI document, made from the structs and the table of topics."""
+    from pipeline.contracts import write
+
+    for path in write(folder):
+        print(path)
+
+
+OnlyReason = Annotated[Reason | None, typer.Option(help="Only those of one reason.")]
+
+
+@dead_app.command("list")
+def dead_list(
+    context: typer.Context, reason: OnlyReason = None, limit: Annotated[int, typer.Option("--limit", "-n", min=1)] = 50
+) -> None:
+    """List the newest, with their ids, reasons and places."""
+    from rich.console import Console
+
+    from agents.dead_letters import Wanted, show_list
+
+    show_list(_load(context), Wanted(reason), limit, Console())
+
+
+@dead_app.command("show")
+def dead_show(context: typer.Context, identity: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show one: what is known of it, and its bytes. The ID is topic:partition:offset, as `list` shows it."""
+    from agents.dead_letters import show_one
+
+    show_one(_load(context), identity, print)
+
+
+@dead_app.command("replay")
+def dead_replay(
+    context: typer.Context,
+    identity: Annotated[str | None, typer.Argument(metavar="[ID]", help="One; without it, all.")] = None,
+    reason: OnlyReason = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say how many.")] = False,
+) -> None:
+    """Send the original bytes through `tweets` again, for when the fault was ours and is mended."""
+    from agents.dead_letters import Wanted
+    from agents.dead_letters import replay as run
+
+    count = run(_load(context), Wanted(reason, identity), dry_run=dry_run)
+    print(f"{count} dead letters {'would be' if dry_run else 'were'} sent again")
 
 
 @topics_app.command("create")

@@ -184,6 +184,7 @@ class Arena:
         self._bootstrap = bootstrap
         self._folder = folder
         self._count = 0
+        self._runs: list[Run] = []
 
     def run(self, scenario: str, *, partitions: int = 6, **worker: Any) -> Run:  # noqa: ANN401
         """Fresh topics and settings; the workers' metrics are on free ports."""
@@ -201,7 +202,13 @@ class Arena:
         file.write_text(yaml.safe_dump(content))
         settings = settings_module.load(file)
         topics.create(settings)
-        return Run(scenario, settings, file, folder, partitions)
+        self._runs.append(Run(scenario, settings, file, folder, partitions))
+        return self._runs[-1]
+
+    def end(self) -> None:
+        """Kill what a failed scenario left."""
+        for run in self._runs:
+            run.end()
 
 
 def wait_for(condition: Callable[[], bool], *, within: float, what: str) -> None:

@@ -34,9 +34,11 @@ def fault_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def arena(fault_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Arena:
+def arena(fault_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """Where runs are made."""
-    return Arena(fault_broker.bootstrap, tmp_path_factory.mktemp("runs"))
+    arena = Arena(fault_broker.bootstrap, tmp_path_factory.mktemp("runs"))
+    yield arena
+    arena.end()
 
 
 @pytest.fixture(scope="session")

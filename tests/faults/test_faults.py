@@ -96,11 +96,11 @@ def test_one_three_one(arena: Arena, report: list[Result], long: bool) -> None:
 def test_refusing_topic(arena: Arena, report: list[Result], topic: str, long: bool) -> None:
     """An output topic that refuses writes blocks consumption; nothing is skipped, and it goes on after."""
     run = arena.run(f"refusing-{topic.replace('.', '-')}", partitions=2)
+    worker = run.worker()
+    wait_for(lambda: "ready" in _log(run), within=30, what="the worker is ready")
     _take_at_most(run, topic, 10)
     feed = run.feed(RATE)
     feed.send(2000)
-    worker = run.worker()
-    wait_for(lambda: "ready" in _log(run), within=30, what="the worker is ready")
     pause(20.0 if long else 5.0)
     committed = sum(run.committed().values())
 
