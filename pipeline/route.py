@@ -139,7 +139,7 @@ class Router:
             (brand.name, queue, stage),
             Source(place.topic, place.partition, place.offset, place.api),
             place.attempt,
-            place.api == "replay",
+            place.api == "replay" or place.attempt > 1,
         )
 
     def _constant_headers(self, brand: str) -> list[tuple[str, bytes]]:
