@@ -180,7 +180,8 @@ class Broker:
         )
         if done.returncode:
             shutil.rmtree(data, ignore_errors=True)
-            raise BrokerError(f"Kafka could not format {data}: {(done.stderr or done.stdout).strip()[-600:]}")
+            said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
+            raise BrokerError(f"Kafka could not format {data}: {' '.join(said)[-600:]}")
         (self.folder / STATE).write_bytes(msgspec.json.encode(State(0, 0, 0, cluster, KAFKA)))
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:

@@ -104,7 +104,9 @@ def test_l2_work_that_ends_with_an_error_is_not_committed() -> None:
     assert set() == consumer.at_work
 
 
-@pytest.mark.parametrize(("index", "expected"), [(0, {}), (1, {0: 6}), (2, {0: 7}), (3, {0: 7, 1: 21}), (4, {0: 7, 1: 22})])
+@pytest.mark.parametrize(
+    ("index", "expected"), [(0, {}), (1, {0: 6}), (2, {0: 7}), (3, {0: 7, 1: 21}), (4, {0: 7, 1: 22})]
+)
 def test_done_before_an_index(index: int, expected: dict[int, int]) -> None:
     """A batch that is cut short commits up to the cut, in each partition."""
     consumer = _consumer()

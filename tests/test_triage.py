@@ -91,9 +91,7 @@ def _run(batches: list[FakeBatch]) -> tuple[FakeSender, list[BaseException], Col
     async def main() -> tuple[FakeSender, list[BaseException], CollectorRegistry]:
         sender, failures, registry = FakeSender(), list[BaseException](), CollectorRegistry()
         loop: Any = sender
-        agent = Triage(
-            SETTINGS, FakeClassifier(), loop, Metrics(registry), clock=lambda: 2.0, on_stop=failures.append
-        )
+        agent = Triage(SETTINGS, FakeClassifier(), loop, Metrics(registry), clock=lambda: 2.0, on_stop=failures.append)
         await agent.run(stream())
         await asyncio.gather(*agent._tasks)
         return sender, failures, registry
