@@ -74,8 +74,8 @@ class DeadLimit:
 
     def passed_at(self, broken: Sequence[bool]) -> int | None:
         """Count a batch, in its order (True: broken); the index of the record with which a limit is passed, or None."""
-        if True not in broken:
-            self._run = 0
+        if True not in broken:  # nearly always, and so without a look at each
+            self._run = 0 if broken else self._run
             self._count_good(len(broken))
             return None
         for index, is_broken in enumerate(broken):
