@@ -1,1 +1,1 @@
-"""Side by side with the peers, in one run: the same posts in, the same records out."""
+"""Side by side with the peers: the same posts, the same record, one machine, one sitting."""

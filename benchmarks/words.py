@@ -65,7 +65,7 @@ class Words:
         return ["".join(self._random.choices(letters, k=len(word))) for word in words]
 
     def authors(self) -> list[Author]:
-        """Fifty thousand of them; one in a thousand has more than 100,000 followers, one in twenty a name with more than ASCII."""  # noqa: E501
+        """Fifty thousand of them; a few have very many followers, one in twenty has a name with more than ASCII."""
         return [self._author(number) for number in range(AUTHORS)]
 
     def _author(self, number: int) -> Author:
@@ -95,5 +95,7 @@ def _known_words() -> list[str]:
     counts: Counter[str] = Counter()
     with CORPUS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            counts.update(word for word in row["text"].split() if word[0] not in "@#" and "/" not in word)
+            counts.update(
+                word for word in row["text"].split() if word[0] not in "@#" and "/" not in word and word.isascii()
+            )
     return [word for word, _ in counts.most_common()]

@@ -1,0 +1,1 @@
+"""The peers, each as one would write it."""

@@ -1,0 +1,33 @@
+"""Kafka Streams as a peer: built by Maven where it and a JDK are found."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from models.artifact import SHIPPED, load_weights
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def found() -> bool:
+    """Whether Maven and a Java compiler are there."""
+    return shutil.which("mvn") is not None and shutil.which("javac") is not None
+
+
+def command(settings: Path) -> list[str]:
+    """Build if need be, write the weights beside the settings, and say how it is started."""
+    target = ROOT / "build" / "kafka_streams"
+    classpath = target / "classpath"
+    if not classpath.exists():
+        build = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), f"-DbuildDirectory={target}", "package"]
+        subprocess.run([*build, "dependency:build-classpath", f"-Dmdep.outputFile={classpath}"], check=True)
+    weights = settings.with_suffix(".weights")
+    loaded = load_weights(SHIPPED)
+    weights.write_bytes(loaded.pairs.view(np.float32).astype("<f4").tobytes() + loaded.bias.astype("<f8").tobytes())
+    jars = f"{target / 'classes'}:{classpath.read_text().strip()}"
+    return ["java", "-Xmx1g", "-cp", jars, "ks.Main", str(settings), str(weights), loaded.model.sha256]
