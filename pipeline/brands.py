@@ -68,8 +68,8 @@ class Brands:
 
     def _by_text(self, post: Post) -> list[Brand]:
         found: list[Brand] = []
-        for word in self._words.findall(post.text) if self._words is not None else ():
-            brand = self._by_word[word.lower()]
+        for word in self._words.findall(post.text.lower()) if self._words is not None else ():
+            brand = self._by_word[word]
             if brand not in found:
                 found.append(brand)
         if not found:
@@ -79,4 +79,4 @@ class Brands:
 
 def _any_of(words: dict[str, Brand]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")

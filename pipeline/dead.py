@@ -51,7 +51,7 @@ def read_headers(found: Sequence[tuple[str, bytes]]) -> DeadLetter:
     Raises:
         ValueError: the record was not written by the triage worker.
     """
-    fields = {name.removeprefix("dlq."): value.decode() for name, value in found if name.startswith("dlq.")}
+    fields = {name[4:]: (value or b"").decode() for name, value in found if name.startswith("dlq.")}
     try:
         return msgspec.convert({name: fields[name] for name in DeadLetter.__struct_fields__}, DeadLetter, strict=False)
     except (KeyError, msgspec.ValidationError) as error:

@@ -127,7 +127,7 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
         history[0] if history else data.id,
         unescape(text),
         _author(data.author_id, includes.users),
-        timestamp if created is None else int(created.timestamp() * 1000),
+        timestamp if created is None else round(created.timestamp() * 1000),
         data.conversation_id or data.id,
         len(history) - 1 if history else 0,
         parent_id,

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.brands import Brands
 from pipeline.classify import Model, queue_for
-from pipeline.posts import Author, Post, Priority, Queue, Stage, Verdict
+from pipeline.posts import Attachment, Author, Mention, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
     CE_TYPE,
     SCHEMA_VERSION,
@@ -29,7 +29,7 @@ from pipeline.topics import QUEUE_TOPICS
 _QUEUES = tuple(Queue)
 _TOPIC_OF = dict(zip(_QUEUES, QUEUE_TOPICS, strict=True))
 _HIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u115f\u1160\u3164\uffa0\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 """C0 and C1 controls but the line feed, bidirectional overrides and isolates, invisible characters.
 
@@ -127,10 +127,10 @@ class Router:
             subject(author.handle or author.external_id, text),
             text,
             post.lang,
-            post.mentions[:MOST],
-            post.hashtags[:MOST],
+            _clean_mentions(post.mentions),
+            tuple(map(clean, post.hashtags[:MOST])) if post.hashtags else (),
             post.links[:MOST],
-            post.attachments[:10],
+            _clean_attachments(post.attachments) if post.attachments else (),
             "https://x.com/i/web/status/" + post.id,
             utc(post.created_at),
             _utc_again(place.timestamp),
@@ -197,8 +197,9 @@ def clean(text: str) -> str:
     """Plain text for helpdesks: NFC, without control, bidirectional-override and invisible characters."""
     if text.isascii():
         return text if text.isprintable() else _HIDDEN.sub("", text)
-    text = unicodedata.normalize("NFC", text)
-    return text if text.isprintable() else _HIDDEN.sub("", text)
+    if not text.isprintable():
+        text = _HIDDEN.sub("", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def subject(handle: str, text: str) -> str:
@@ -217,17 +218,33 @@ def utc(milliseconds: int) -> str:
 
 @lru_cache(maxsize=65_536)
 def _to_the_second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    within = max(_FIRST_SECOND, min(seconds, _LAST_SECOND))  # a clock far off must not fail its batch
+    return (_EPOCH + timedelta(seconds=within)).isoformat()[:19]
 
 
 _MILLISECONDS = tuple(f".{rest:03d}Z" for rest in range(1000))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""The years 0001 to 9999, which are all that RFC 3339 can write."""
 _utc_again = lru_cache(maxsize=4096)(utc)
 """For times that many records of a batch share."""
 
 
 def _clean_author(author: Author) -> RoutedAuthor:
-    name = author.name
+    name, handle = author.name, author.handle
     if name is not None and not (name.isascii() and name.isprintable()):
         name = clean(name).replace("\n", " ")
-    return RoutedAuthor(author.id, author.handle, name, author.followers, author.verified, author.avatar_url)
+    if handle is not None:
+        handle = clean(handle)
+    return RoutedAuthor(author.id, handle, name, author.followers, author.verified, author.avatar_url)
+
+
+def _clean_mentions(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+    for mention in mentions:
+        if clean(mention.username) != mention.username:
+            return tuple(Mention(clean(one.username), one.id) for one in mentions[:MOST])
+    return mentions[:MOST]
+
+
+def _clean_attachments(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    return tuple(Attachment(one.type, one.url, one.alt_text and clean(one.alt_text)) for one in attachments[:10])

@@ -71,7 +71,9 @@ def differences(
     """What of a topic on the broker is not as declared, a sentence each; what is not known of it is passed over."""
     problems = []
     if actual_partitions != partitions:
-        problems.append(f"{name} has {actual_partitions} partitions, it should have {partitions}: growing is a migration")
+        problems.append(
+            f"{name} has {actual_partitions} partitions, it should have {partitions}: growing is a migration"
+        )
     for key, wanted in declared.config().items():
         found = actual.get(key)
         if found is not None and set(found.split(",")) != set(wanted.split(",")):

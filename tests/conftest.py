@@ -12,6 +12,11 @@ from agents.broker import Broker
 from pipeline.settings import Kafka, Settings, Topics
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--long: as many kills, and as long outages, as the promises name."""
+    parser.addoption("--long", action="store_true", help="run the fault suite in its long form")
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Apache Kafka on a free port, gone with the session."""

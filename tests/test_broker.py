@@ -77,7 +77,7 @@ def test_a_stale_folder_is_refused(tmp_path: Path) -> None:
     """Data of another cluster, or half made ones, get a message that says what to do."""
     (tmp_path / "kafka" / "data").mkdir(parents=True)
 
-    with pytest.raises(BrokerError, match="stale.*delete"):
+    with pytest.raises(BrokerError, match=r"stale.*delete"):
         Broker(tmp_path / "kafka", log=lambda _: None).start()
 
 
@@ -103,7 +103,8 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     """When the process that started it is killed, the broker ends too."""
     program = (
         "import sys, time; from pathlib import Path; from agents.broker import Broker\n"
-        "b = Broker(Path(sys.argv[1]), log=print, port=19792); b.start(); print(b.process.pid, flush=True); time.sleep(600)"
+        "b = Broker(Path(sys.argv[1]), log=print, port=19792); b.start()\n"
+        "print(b.process.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "kafka")], stdout=subprocess.PIPE, text=True

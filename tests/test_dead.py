@@ -58,8 +58,24 @@ def test_other_headers_are_passed_over() -> None:
 )
 def test_what_is_not_ours_is_refused(found: list[tuple[str, bytes]]) -> None:
     """Headers that the worker did not write raise, whatever is wrong with them."""
-    with pytest.raises(ValueError, match="no dead letter of ours|invalid start byte"):
+    with pytest.raises(ValueError, match=r"no dead letter of ours|invalid start byte"):
         read_headers(found)
+
+
+def test_a_good_record_starts_the_run_anew() -> None:
+    """The fourth in a row passes a limit of three, over batches and empty ones; a good one ends the run."""
+    limit = DeadLimit(in_row=3, share=1.0, window=1000)
+
+    found = [limit.passed_at(batch) for batch in ([True, True, False], [True], [], [True, True, True, False])]
+
+    assert [None, None, None, 2] == found
+
+
+def test_a_share_passes_the_limit() -> None:
+    """More than half of the window broken passes, though there are never three in a row."""
+    limit = DeadLimit(in_row=10, share=0.5, window=4)
+
+    assert 5 == limit.passed_at([True, False, True, False, True, True, False])
 
 
 class SlowLimit:

@@ -57,11 +57,13 @@ POISON = {
         b'{"data":{"id":"1","text":"x","z":' + b"[" * 32 + b"]" * 32 + b"}}",
         Reason.TOO_DEEP,
     ),
-    "65,000 levels": (b'{"a":' * 13_000, Reason.TOO_DEEP),
+    "13,000 levels": (b'{"a":' * 13_000, Reason.TOO_DEEP),
     "100,000 levels": (b"[" * 100_000, Reason.TOO_BIG),
+    "100,000 levels inside": (b'{"data":' + b"[" * 100_000, Reason.TOO_BIG),
     "too big": (_wire(text="x" * MAX_BYTES), Reason.TOO_BIG),
     "NaN": (COUNT % b'{"followers_count":NaN}', Reason.NOT_A_NUMBER),
     "NaN in a field that is skipped": (b'{"data":{"id":"1","text":"x"},"z":[1, NaN]}', Reason.NOT_A_NUMBER),
+    "NaN where the text stands": (b'{"id":"1","text":NaN}', Reason.NOT_A_NUMBER),
     "Infinity": (COUNT % b'{"followers_count": Infinity}', Reason.NOT_A_NUMBER),
     "-Infinity": (COUNT % b'{"followers_count":-Infinity}', Reason.NOT_A_NUMBER),
     "1e400 where a count stands": (COUNT % b'{"followers_count":1e400}', Reason.WRONG_TYPE),
@@ -76,6 +78,7 @@ POISON = {
     "an id that is a number": (b'{"data":{"id":1,"text":"x"}}', Reason.WRONG_TYPE),
     "an author's id that is a number": (_wire(author_id=12), Reason.WRONG_TYPE),
     "an empty id": (_wire(id=""), Reason.WRONG_TYPE),
+    "a text that is null": (_wire(text=None), Reason.WRONG_TYPE),
     "a text that is a list": (_wire(text=["x"]), Reason.WRONG_TYPE),
     "a time without a zone": (_wire(created_at="2026-03-02T08:00:00"), Reason.WRONG_TYPE),
     "a time that is none": (_wire(created_at="yesterday"), Reason.WRONG_TYPE),
@@ -87,6 +90,7 @@ POISON = {
     "no text in a bare post": (b'{"id":"1"}', Reason.MISSING_TEXT),
     "an empty text": (_wire(text=""), Reason.MISSING_TEXT),
     "an empty long text": (_wire(note_tweet={"text": ""}), Reason.MISSING_TEXT),
+    "a mention without its name": (_wire(entities={"mentions": [{"id": "1"}]}), Reason.MISSING_FIELD),
     "a reference without its kind": (_wire(referenced_tweets=[{"id": "5"}]), Reason.MISSING_FIELD),
 }
 
@@ -169,6 +173,16 @@ def test_at_the_limits_is_read() -> None:
     assert (MAX_BYTES, None) == (len(size), _reason(size))
     assert (MAX_DEPTH, None) == (depth(levels), _reason(levels))
     assert _reason(_wire(text='[{"' * 500)) is None
+
+
+@given(st.recursive(st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=10))
+def test_depth_counts_brackets_outside_strings(value: Any) -> None:
+    """The depth is that of the nesting, however many brackets stand in strings."""
+
+    def levels(inner: Any) -> int:
+        return 1 + max(map(levels, inner), default=0) if isinstance(inner, list) else 0
+
+    assert levels(value) == depth(json.dumps(value).encode())
 
 
 def test_a_bare_post_is_read() -> None:
@@ -259,6 +273,7 @@ def test_a_history_without_a_first_id_is_none() -> None:
 
 
 @given(st.datetimes(datetime(2006, 3, 21), datetime(2100, 1, 1)), st.integers(-840, 840))  # noqa: DTZ001 - wall clocks
+@example(datetime(2038, 2, 1, microsecond=2000), 0)  # noqa: DTZ001 - likewise
 def test_times_keep_their_millisecond(at: datetime, offset: int) -> None:
     """A time in any zone is the same instant in whole milliseconds."""
     at = at.replace(microsecond=at.microsecond // 1000 * 1000, tzinfo=UTC)

@@ -61,7 +61,7 @@ def reason(item: Item) -> Reason:
     return bad.reason
 
 
-def post_json(post_id: str, **fields: Any) -> str:  # noqa: ANN401 - whatever JSON has
+def post_json(post_id: str, **fields: Any) -> str:
     """An envelope with one post, a line of JSON."""
     return json.dumps({"data": {"id": post_id, "text": "hello", "author_id": "7", **fields}})
 
@@ -154,7 +154,7 @@ def test_json_lines_stream() -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the base class's
+        def readinto(self, buffer: Any) -> int:
             self.asked += 1
             assert self.asked == 1, "read on before the first line was used"
             line = (post_json("1") + "\n").encode()
@@ -222,7 +222,7 @@ def columns_of(header: str) -> Columns:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=30), st.randoms())
-def test_conversations_do_not_depend_on_the_order_of_rows(pairs: Sequence[tuple[int, int]], random: Any) -> None:  # noqa: ANN401
+def test_conversations_do_not_depend_on_the_order_of_rows(pairs: Sequence[tuple[int, int]], random: Any) -> None:
     """For any trees of replies, every post has the id of the root above it, in whatever order the rows come."""
     parents = {child: parent for child, parent in pairs if parent < child}
     rows = [[str(child), str(parent)] for child, parent in parents.items()]

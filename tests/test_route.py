@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, queue_for
-from pipeline.posts import Author, Mention, Post, Priority, Queue, Stage, Verdict
+from pipeline.posts import Attachment, Author, Mention, Post, Priority, Queue, Stage, Verdict
 from pipeline.route import Outgoing, Place, Router, clean, customer, route_all, subject, utc
 from pipeline.routed import NAMESPACE, RoutedPost, event_id
 from pipeline.settings import Brand, Settings, Thresholds
+from pipeline.triage import triage
 
 ACME = Brand(name="acme", handles=("Acme", "AcmeHelp"), ids=("9",), aliases=("acme corp",))
 OTTO = Brand(name="otto", handles=("Otto",), targets={Queue.REACTIVE: 60})
@@ -26,7 +30,7 @@ ROUTER = Router(SETTINGS, Model("m", "1", "0" * 64))
 PLACE = Place("tweets", 3, 42, 1_000)
 
 
-def _post(text: str = "@Acme hello", **other: Any) -> Post:  # noqa: ANN401
+def _post(text: str = "@Acme hello", **other: Any) -> Post:
     fields: dict[str, Any] = {
         "id": "100",
         "first_id": "100",
@@ -50,6 +54,12 @@ def _route(post: Post, verdict: Verdict | None = None) -> list[Outgoing]:
 def _record(post: Post, verdict: Verdict | None = None) -> RoutedPost:
     [outgoing] = _route(post, verdict)
     return msgspec.json.decode(outgoing.value, type=RoutedPost)
+
+
+def _strings(part: Any) -> list[str]:
+    if isinstance(part, dict | list):
+        return [text for inner in (part.values() if isinstance(part, dict) else part) for text in _strings(inner)]
+    return [part] if isinstance(part, str) else []
 
 
 @pytest.mark.parametrize(
@@ -205,6 +215,8 @@ def test_event_id_is_uuid5(first_id: str, brand: str, revision: int) -> None:
 
 
 @given(st.text())
+@example("e\u200b\u0301")
+@example("\u1100\u2060\u1161")
 def test_clean_text_hides_nothing(text: str) -> None:
     """No control character but the line feed, no bidirectional override, NFC, and the same when cleaned again."""
     found = clean(text)
@@ -221,10 +233,28 @@ def test_clean_keeps_what_scripts_need() -> None:
     assert text == clean(text)
 
 
-@given(st.text())
-def test_a_subject_is_one_short_line(text: str) -> None:
-    """At most 150 characters, no line break."""
-    found = subject("lena", clean(text))
+@pytest.mark.parametrize(
+    "post",
+    [
+        _post(author=Author("7", "le\u202ena")),
+        _post(author=Author("7", None, "le\u202ena")),
+        _post(mentions=(Mention("acme"), Mention("ot\u202eto"))),
+        _post(hashtags=("gn\u202eihton",)),
+        _post(attachments=(Attachment("photo", None, "a\x07 bag\u202e"),)),
+    ],
+    ids=["handle", "name", "mention", "hashtag", "alt text"],
+)
+def test_nothing_that_is_shown_turns_the_text_around(post: Post) -> None:
+    """Text is not the only thing that people write: what else a helpdesk shows has no control characters either."""
+    [outgoing] = _route(post)
+
+    assert not [text for text in _strings(msgspec.json.decode(outgoing.value)) if set(text) & {"\u202e", "\x07"}]
+
+
+@given(st.text(), st.text(max_size=400))
+def test_a_subject_is_one_short_line(text: str, handle: str) -> None:
+    """At most 150 characters, no line break, whatever the handle."""
+    found = subject(clean(handle), clean(text))
 
     assert len(found) <= 150
     assert "\n" not in found
@@ -236,3 +266,75 @@ def test_utc_round_trip(milliseconds: int) -> None:
     found = datetime.fromisoformat(utc(milliseconds))
 
     assert milliseconds == round((found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+
+
+def test_years_have_four_digits() -> None:
+    """RFC 3339 has years from 0001 to 9999, all in four digits."""
+    found = [utc(-62_135_596_800_000), utc(253_402_300_799_999)]
+
+    assert ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"] == found
+
+
+class Sure:
+    """A classifier that takes all for reactive."""
+
+    model = Model("sure", "1", "0" * 64)
+
+    def classify(self, posts: Sequence[Post]) -> list[Verdict]:
+        """A verdict a post."""
+        return [_verdict() for _ in posts]
+
+    def explain(self, post: Post) -> list[tuple[str, float]]:
+        """Nothing to say."""
+        return [(post.text, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "timestamp"),
+    [
+        ("0001-01-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00+14:00", 0),
+        ("9999-12-31T23:59:59Z", 0),
+        ("2026-03-02T08:00:00Z", 2**63 - 1),
+        ("2026-03-02T08:00:00Z", -1),
+    ],
+)
+def test_a_clock_far_off_does_not_fail_its_batch(created_at: str, timestamp: int) -> None:
+    """Whatever time a clock says, the record is routed or dead, and so is its neighbour."""
+    values = [
+        json.dumps({"data": {"id": "1", "text": "x", "created_at": at}}) for at in (created_at, "2026-01-01T00:00:00Z")
+    ]
+    records = [
+        SimpleNamespace(topic="t", partition=0, offset=offset, timestamp=at, key=None, value=value.encode(), headers=())
+        for offset, (value, at) in enumerate(zip(values, (timestamp, 0), strict=True))
+    ]
+
+    triaged = triage(records, Sure(), ROUTER, 0)
+
+    assert 2 == len(triaged.outgoing) + len(triaged.dead)
+    assert b"1" in [outgoing.key for outgoing in triaged.outgoing]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (Place("tweets", 3, 42, 0), ("stream", 1, False)),
+        (Place("tweets", 3, 42, 0, "replay"), ("replay", 1, True)),
+        (Place("tweets", 3, 42, 0, "backfill", 2), ("backfill", 2, True)),
+    ],
+)
+def test_how_it_got_here(place: Place, expected: tuple[str, int, bool]) -> None:
+    """What was replayed, or goes through again, says so: a helpdesk may want to leave it."""
+    [outgoing] = ROUTER.route(_post(), _verdict(), place, 0)
+    record = msgspec.json.decode(outgoing.value, type=RoutedPost)
+
+    assert expected == (record.source.api, record.attempt, record.replayed)
+
+
+def test_long_lists_are_cut() -> None:
+    """X allows fewer mentions, hashtags, links and pictures than we pass on; a forged record may have more."""
+    many = _post(mentions=(Mention("acme"),) * 60, hashtags=("x",) * 60, attachments=(Attachment("photo"),) * 60)
+
+    record = _record(many)
+
+    assert (50, 50, 10) == (len(record.mentions), len(record.hashtags), len(record.attachments))

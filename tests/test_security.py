@@ -35,9 +35,9 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, P
         yield broker, truststore
 
 
-def _kafka(secure: tuple[Broker, Path], **other: Any) -> Kafka:  # noqa: ANN401 - settings of any type
+def _kafka(secure: tuple[Broker, Path], **other: Any) -> Kafka:
     broker, truststore = secure
-    given = {
+    given: dict[str, Any] = {
         "bootstrap_servers": (broker.bootstrap,),
         "security_protocol": SecurityProtocol.SASL_SSL,
         "sasl_username": "triage",
@@ -70,7 +70,7 @@ def test_the_workers_own_clients_come_in(secure: tuple[Broker, Path]) -> None:
         await app.sender.start()
         await app.start()
         async with asyncio.timeout(30):
-            while not app.consumer.assignment():
+            while not app.consumer.assignment():  # noqa: ASYNC110 - Faust has no event for it
                 await asyncio.sleep(0.05)
         assigned = {tp.partition for tp in app.consumer.assignment()}
         await app.stop()
@@ -151,7 +151,7 @@ def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_aiokafka_producer_over_tls(secure: tuple[Broker, Path]) -> None:
-    """aiokafka's producer, as the sender uses it, comes in with the same settings."""
+    """Aiokafka's producer, as the sender uses it, comes in with the same settings."""
 
     async def main() -> None:
         producer = AIOKafkaProducer(**clients.aiokafka(_kafka(secure)))

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue
-from pipeline.settings import load, redacted
+from pipeline.settings import Brand, Kafka, Settings, Thresholds, Topics, Worker, load, redacted
+
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,9}", fullmatch=True)
+HANDLES = st.from_regex(r"[A-Za-z0-9_]{1,9}", fullmatch=True)
+WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=8)
+"""Nobody configures control characters; PyYAML does not read all that it writes back."""
+TARGETS = st.dictionaries(st.sampled_from(Queue), st.none() | st.integers(1, 10**6))
+BRAND = st.builds(
+    Brand,
+    name=NAMES,
+    handles=st.lists(HANDLES, max_size=1).map(tuple),
+    ids=st.lists(NAMES, max_size=2).map(tuple),
+    aliases=st.lists(WORDS, max_size=2).map(tuple),
+    targets=TARGETS,
+)
+SETTINGS = st.builds(
+    Settings,
+    brands=st.lists(
+        BRAND, max_size=3, unique_by=(lambda b: b.name, lambda b: b.handles[:1] and b.handles[0].lower())
+    ).map(tuple),
+    topics=st.builds(Topics, prefix=NAMES, partitions=st.integers(1, 10_000)),
+    worker=st.builds(Worker, linger_ms=st.integers(0, 1000), dead_share=st.floats(0, 1)),
+    thresholds=st.builds(Thresholds, reactive=st.floats(0, 1)),
+    targets=TARGETS,
+    urgent_words=st.lists(WORDS, max_size=3).map(tuple),
+    model=st.none() | st.just(Path("/models/a.skops")),
+)
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -94,3 +124,57 @@ def test_a_secret_from_a_file(tmp_path: Path) -> None:
     assert "hunter2" == password
     with pytest.raises(SettingsError, match="secret"):
         settings.kafka.password()
+
+
+@hypothesis_settings(deadline=None)
+@given(SETTINGS)
+def test_what_is_shown_reads_back(settings: Settings) -> None:
+    """The effective settings, printed and taken for a file, are the same settings."""
+    with TemporaryDirectory() as folder:
+        assert settings == load(_file(Path(folder), redacted(settings)))
+
+
+@pytest.mark.parametrize(
+    ("kafka", "says"),
+    [
+        ({"bootstrap_servers": ("broker.example:9092",)}, "allow_plaintext"),
+        ({"bootstrap_servers": ("127.0.0.1:9092", "broker.example:9092")}, "allow_plaintext"),
+        ({"bootstrap_servers": ("127.0.0.1.example:9092",)}, "allow_plaintext"),
+        ({"bootstrap_servers": ("b.example:9092",), "security_protocol": "SASL_PLAINTEXT"}, "allow_plaintext"),
+        ({"security_protocol": "SASL_SSL", "sasl_username": "bob"}, "sasl_password"),
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}, "sasl_username"),
+        ({"security_protocol": "TLS"}, "security_protocol"),
+        ({"bootstrap_server": ("127.0.0.1:9092",)}, "bootstrap_server"),
+    ],
+)
+def test_unsafe_access_to_the_broker_is_refused(kafka: dict[str, object], says: str) -> None:
+    """What would go over the wire unencrypted, or without a name, ends at the start."""
+    with pytest.raises(SettingsError, match=says):
+        load(None, kafka=kafka)
+
+
+@pytest.mark.parametrize(
+    "kafka",
+    [
+        {"bootstrap_servers": ("localhost:9092", "[::1]:9092")},
+        {"bootstrap_servers": ("broker.example:9092",), "allow_plaintext": True},
+        {"bootstrap_servers": ("broker.example:9092",), "security_protocol": "SSL"},
+        {
+            "bootstrap_servers": ("broker.example:9092",),
+            "security_protocol": "SASL_SSL",
+            "sasl_username": "bob",
+            "sasl_password": "x",
+        },
+    ],
+)
+def test_safe_access_to_the_broker_is_taken(kafka: dict[str, object]) -> None:
+    """This machine, asked-for plaintext, and TLS."""
+    assert isinstance(load(None, kafka=kafka).kafka, Kafka)
+
+
+def test_a_nested_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error behind the double underscore does not pass either."""
+    monkeypatch.setenv("TRIAGE_KAFKA__SASL_USER", "x")
+
+    with pytest.raises(SettingsError, match="sasl_user"):
+        load(None)

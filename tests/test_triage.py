@@ -71,14 +71,14 @@ class FakeBatch:
         self.ended = True
 
 
-def record(offset: int, value: bytes | None) -> Any:  # noqa: ANN401 - looks like a Kafka record
+def record(offset: int, value: bytes | None) -> Any:
     """A record of the topic `tweets`."""
     return SimpleNamespace(
         topic="tweets", partition=0, offset=offset, timestamp=1_000, key=b"7", value=value, headers=()
     )
 
 
-def good(offset: int, text: str = "@Acme where is my order") -> Any:  # noqa: ANN401
+def good(offset: int, text: str = "@Acme where is my order") -> Any:
     """A record that can be routed."""
     return record(offset, json.dumps({"data": {"id": str(offset + 1), "text": text, "author_id": "7"}}).encode())
 

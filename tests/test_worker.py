@@ -27,10 +27,17 @@ from pipeline.routed import event_id
 from pipeline.settings import Settings
 from pipeline.topics import ATTEMPT_HEADER, DEAD, QUEUE_TOPICS, TWEETS
 
+TEXTS = ("where is my order", "is your site down for everyone", "i love you", "grüße 😀")
 POSTS: list[bytes | None] = [
-    json.dumps({"data": {"id": str(number), "text": f"@Acme {text}", "author_id": str(number)}}).encode()
-    for number, text in enumerate(["where is my order", "is your site down for everyone", "i love you", "grüße 😀"])
-] + [b'{"id": "77", "text": "a bare post"}', b"{broken", b'{"id":"1","text":"\xff"}', None]
+    *(
+        json.dumps({"data": {"id": str(number), "text": f"@Acme {text}", "author_id": str(number)}}).encode()
+        for number, text in enumerate(TEXTS)
+    ),
+    b'{"id": "77", "text": "a bare post"}',
+    b"{broken",
+    b'{"id":"1","text":"\xff"}',
+    None,
+]
 
 
 @pytest.fixture

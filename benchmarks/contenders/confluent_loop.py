@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from time import time
 
-from benchmarks.contenders.stock import StockClassifier
 from confluent_kafka import Consumer, Producer
+
+from benchmarks.contenders.stock import StockClassifier
 from pipeline import settings as settings_module
 from pipeline.decode import decode
 from pipeline.posts import Post

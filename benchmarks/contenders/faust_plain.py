@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import time
+from typing import Any
 
 import faust
+
 from benchmarks.contenders.stock import StockClassifier
 from pipeline import settings as settings_module
 from pipeline.decode import decode
@@ -33,7 +35,7 @@ def main(file: str) -> None:
     source = app.topic(settings.topics.name(TWEETS), value_serializer="raw", key_serializer="raw")
 
     @app.agent(source)
-    async def _(stream: faust.Stream[bytes]) -> None:
+    async def _(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
             [post] = decode([message.value], [int(message.timestamp * 1000)])

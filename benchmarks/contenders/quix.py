@@ -7,13 +7,14 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from quixstreams import Application, message_context
+
 from benchmarks.contenders.stock import StockClassifier
 from pipeline import settings as settings_module
 from pipeline.decode import decode
 from pipeline.posts import Post, Queue
 from pipeline.route import Place, Router, topic_of
 from pipeline.topics import TWEETS
-from quixstreams import Application, message_context
 
 
 def main(file: str) -> None:
@@ -30,7 +31,7 @@ def main(file: str) -> None:
     classifier = StockClassifier()
     router = Router(settings, classifier.model)
 
-    def triage(value: bytes, key: Any, timestamp: int, _: Any) -> Any:  # noqa: ANN401, ARG001 - Quix's signature
+    def triage(value: bytes, key: Any, timestamp: int, _: Any) -> Any:  # noqa: ARG001 - Quix's signature
         context = message_context()
         [post] = decode([value], [timestamp])
         assert isinstance(post, Post)

@@ -6,11 +6,12 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.classify import Model
-from pipeline.posts import STAGES, Post, Verdict
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+
+from pipeline.classify import Model
+from pipeline.posts import STAGES, Post, Verdict
 
 CORPUS = Path(__file__).parents[2] / "models" / "corpus" / "posts.csv"
 

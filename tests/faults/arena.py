@@ -1,4 +1,4 @@
-"""The place where workers are killed: a broker of its own, real worker processes, and a ledger of ids in against ids out."""
+"""The place where workers are killed: real worker processes, and a ledger of ids in against ids out."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Run:
                 process.wait()
 
 
-def _source(record: Any) -> tuple[int, int]:  # noqa: ANN401 - a record of kafka-python
+def _source(record: Any) -> tuple[int, int]:
     headers = dict(record.headers)
     if "dlq.partition" in headers:
         return int(headers["dlq.partition"]), int(headers["dlq.offset"])
@@ -186,7 +186,7 @@ class Arena:
         self._count = 0
         self._runs: list[Run] = []
 
-    def run(self, scenario: str, *, partitions: int = 6, **worker: Any) -> Run:  # noqa: ANN401
+    def run(self, scenario: str, *, partitions: int = 6, **worker: Any) -> Run:
         """Fresh topics and settings; the workers' metrics are on free ports."""
         self._count += 1
         folder = self._folder / f"{self._count}-{scenario}"

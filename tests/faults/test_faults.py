@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from arena import Arena, Result, Run, metrics_of, terminate, wait_for
@@ -16,6 +20,42 @@ from agents.broker import Broker
 RATE = 1500.0
 pause = threading.Event().wait
 pytestmark = pytest.mark.timeout(900)
+REPORT = Path(__file__).parents[2] / "build" / "faults.json"
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form was asked for."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def fault_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker that these tests may stop."""
+    with Broker(tmp_path_factory.mktemp("kafka"), log=lambda _: None) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def arena(fault_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """Where runs are made."""
+    arena = Arena(fault_broker.bootstrap, tmp_path_factory.mktemp("runs"))
+    yield arena
+    arena.end()
+
+
+@pytest.fixture(scope="session")
+def _results() -> Iterator[list[Result]]:
+    results: list[Result] = []
+    yield results
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+
+
+@pytest.fixture
+def report(_results: list[Result]) -> list[Result]:
+    """Where a scenario leaves its line."""
+    return _results
 
 
 def test_sigkill(arena: Arena, report: list[Result], long: bool) -> None:
@@ -126,7 +166,7 @@ def test_bad_classifier(arena: Arena, report: list[Result], fault: str) -> None:
 
 
 def test_paused_process(arena: Arena, report: list[Result], long: bool) -> None:
-    """A worker that stands still longer than its session (as a long pause of the machine) joins again; nothing is lost."""
+    """A worker that stands still for longer than its session lasts joins again; nothing is lost."""
     run = arena.run("paused")
     feed = run.feed(RATE).start()
     worker = run.worker()
