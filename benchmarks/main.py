@@ -17,10 +17,13 @@ from agents.broker import Broker
 from benchmarks import kafka_streams
 from benchmarks.arena import BENCH_PYTHON, ROOT, Arena, Measured, middle
 from benchmarks.latency import latencies
+from benchmarks.read_back import read_back
 
 REPORT = ROOT / "build" / "bench" / "main.json"
 POSTS, SLOW_POSTS = 200_000, 20_000
 SLOW = ("faust_plain", "quix")
+SAME_MODEL = ("worker", "kafka_streams")
+"""Their records must be the same value for value; of the others all but the verdict."""
 WARM = 20_000
 ORDER = ("worker", "confluent_loop", "kafka_streams", "faust_plain", "quix")
 
@@ -67,7 +70,12 @@ def _once(arena: Arena, contender: str, processes: int, count: int) -> Measured:
     settings, file = arena.settings()
     arena.load(settings, count)
     skip = min(WARM, count // 10)
-    return arena.run(settings, [_command(contender, file)] * processes, count, skip=skip)
+    measured = arena.run(settings, [_command(contender, file)] * processes, count, skip=skip)
+    checked = read_back(BENCH_PYTHON, file, same_model=contender in SAME_MODEL)
+    if checked.wrong:
+        print(checked, file=sys.stderr)
+    measured.complete = measured.complete and checked.unique == count and not checked.wrong
+    return measured
 
 
 def _command(contender: str, file: Path) -> list[str]:

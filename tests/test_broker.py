@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -14,25 +15,65 @@ import pytest
 from kafka import KafkaProducer
 
 from agents import clients, topics
-from agents.broker import NEEDED_DISK, NEEDED_MEMORY, Broker, check_room, down, status
-from agents.ports import free_port
+from agents.broker import BESIDE_HEAP_MB, HEAP_MB, NEEDED_DISK, Broker, Secure, check_room, down, status
+from agents.ports import free_port, kafka_answers
 from pipeline.errors import BrokerError
 from pipeline.settings import Kafka, Settings, Topics
 
 
-def test_a_taken_port_is_replaced_and_said(tmp_path: Path) -> None:
-    """With the port taken the broker is on a free one, and the log says so."""
+def test_taken_ports_are_replaced_and_said(tmp_path: Path) -> None:
+    """Broker and controller, whose port is the next one, both move on from a taken port, and the log says so."""
     said: list[str] = []
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        taken = other.getsockname()[1]
+    with socket.socket() as one, socket.socket() as two:
+        port = _free_in_a_row(20192, 5)
+        for other, taken in ((one, port), (two, port + 2)):
+            other.bind(("127.0.0.1", taken))
+            other.listen()
 
-        with Broker(tmp_path / "kafka", log=said.append, port=taken) as broker:
+        with Broker(tmp_path / "kafka", log=said.append, port=port) as broker:
             clients.admin(Kafka(bootstrap_servers=(broker.bootstrap,))).close()
 
-    assert broker.port != taken
-    assert [f"port {taken} is taken: the broker is on {broker.port}"] == said
+    assert [
+        f"port {port} is taken: the broker is on {port + 1}",
+        f"port {port + 2} is taken: the broker's controller is on {port + 3}",
+    ] == said
+
+
+def _free_in_a_row(start: int, count: int) -> int:
+    return next(
+        first
+        for first in range(start, start + 1000, count)
+        if all(free_port(first + more) == first + more for more in range(count))
+    )
+
+
+def test_another_broker_is_not_taken_for_ours(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that takes the port after we looked answers there; ours still moves to another one."""
+    looks = iter([broker.port, free_port(), free_port(), free_port()])
+    monkeypatch.setattr("agents.broker.free_port", lambda _: next(looks))
+
+    with Broker(tmp_path / "kafka", log=lambda _: None, port=broker.port) as second:
+        assert second.port != broker.port
+        assert kafka_answers(second.port or 0)
+
+
+def test_a_port_lost_while_stopped_is_said(tmp_path: Path) -> None:
+    """Clients look for a broker where it was: it comes back there, or says why not."""
+    broker = Broker(tmp_path / "kafka", log=lambda _: None, port=free_port(20292))
+    broker.start()
+    first, port = broker.pid, broker.port
+    broker.restart()
+    assert (first != broker.pid, port) == (True, broker.port)
+    broker.stop()
+
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port or 0))
+        other.listen()
+        with pytest.raises(BrokerError, match=f"port {port}.*taken meanwhile"):
+            broker.start()
+
+    assert broker.pid is None
 
 
 def test_data_survive_a_kill(tmp_path: Path) -> None:
@@ -81,6 +122,9 @@ def test_a_stale_folder_is_refused(tmp_path: Path) -> None:
         Broker(tmp_path / "kafka", log=lambda _: None).start()
 
 
+NEEDED_MEMORY = (HEAP_MB + BESIDE_HEAP_MB) * 1024**2
+
+
 @pytest.mark.parametrize(
     ("memory", "disk", "says"),
     [(NEEDED_MEMORY - 1, NEEDED_DISK, "memory"), (NEEDED_MEMORY, NEEDED_DISK - 1, "disk")],
@@ -98,13 +142,27 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match=r"num\.io\.threads"):
         wrong.start()
 
+    assert (None, None) == (wrong.pid, status(wrong.folder))
+
+
+def test_a_broker_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """When the time is up it is killed, and its folder can be used again."""
+    slow = Broker(tmp_path / "kafka", log=lambda _: None, port=20392)
+
+    with pytest.raises(BrokerError, match="did not answer within 0 s"):
+        slow.start(timeout_s=0)
+
+    assert (None, None) == (slow.pid, status(slow.folder))
+    with slow:
+        assert slow.pid is not None
+
 
 def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     """When the process that started it is killed, the broker ends too."""
     program = (
-        "import sys, time; from pathlib import Path; from agents.broker import Broker\n"
+        "import sys, signal; from pathlib import Path; from agents.broker import Broker\n"
         "b = Broker(Path(sys.argv[1]), log=print, port=19792); b.start()\n"
-        "print(b.process.pid, flush=True); time.sleep(600)"
+        "print(b.pid, flush=True); signal.pause()"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "kafka")], stdout=subprocess.PIPE, text=True
@@ -122,9 +180,7 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_process_id_that_another_program_has_does_not_count(tmp_path: Path) -> None:
     """A state file whose process id belongs to somebody else by now names no broker."""
-    (tmp_path / "broker.json").write_text(
-        f'{{"pid": {os.getpid()}, "started": 1.0, "port": 1, "cluster": "x", "kafka": "4.3.1"}}'
-    )
+    (tmp_path / "broker.json").write_text(f'{{"pid": {os.getpid()}, "port": 1, "cluster": "x", "kafka": "4.3.1"}}')
 
     assert status(tmp_path) is None
 
@@ -134,3 +190,46 @@ def test_free_port_prefers_what_is_asked() -> None:
     port = free_port()
 
     assert port == free_port(port)
+
+
+def test_a_neighbour_stands_in_for_a_taken_port() -> None:
+    """Not any port, which a client might get as its own end."""
+    with socket.socket() as other:
+        port = free_port(20492)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+
+        found = free_port(port)
+
+    assert port < found < port + 100
+
+
+def test_another_server_is_no_kafka() -> None:
+    """A port that takes connections but does not speak the protocol does not count as a broker."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        thread = threading.Thread(target=_say_hello, args=(other,))
+        thread.start()
+
+        assert not kafka_answers(port)
+
+        thread.join()
+    assert not kafka_answers(port)
+
+
+def _say_hello(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"220 hello, this is mail\r\n")
+
+
+def test_the_shared_broker_answers(broker: Broker) -> None:
+    """The first question of every client is answered."""
+    assert kafka_answers(broker.port or 0)
+
+
+@pytest.mark.parametrize("users", [{}, {"a": 'b"c'}, {"a,b": "c"}, {"a": "b]"}, {"a": ""}])
+def test_users_that_kafka_could_misread(users: dict[str, str], tmp_path: Path) -> None:
+    """Names and passwords that would end a quoted value early are refused."""
+    with pytest.raises(BrokerError, match="letters, digits"):
+        Secure(keystore=tmp_path, truststore=tmp_path, users=users)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from agents import jars
+from agents.broker import Broker
 from pipeline.errors import BrokerError
 
 
@@ -65,6 +70,70 @@ def test_another_jar_than_pinned_is_refused(pinned: dict[str, bytes], tmp_path: 
 
     with pytest.raises(BrokerError, match=r"b\.jar.*delete"):
         jars.jars(tmp_path / "cache", fetch=fetch, log=lambda _: None)
+
+    assert jars.FETCHES == fetch.calls
+
+
+def test_what_a_killed_fetch_left_is_cleared(pinned: dict[str, bytes], tmp_path: Path) -> None:
+    """A half fetched folder of an earlier try does not stay for ever."""
+    left = tmp_path / "cache" / "fetching-x"
+    left.mkdir(parents=True)
+
+    jars.jars(tmp_path / "cache", fetch=FakeFetch(pinned), log=lambda _: None)
+
+    assert not left.exists()
+
+
+def test_a_full_cache_may_be_read_only(pinned: dict[str, bytes], tmp_path: Path) -> None:
+    """With all jars there nothing is written, not even a lock."""
+    found = jars.jars(tmp_path / "cache", fetch=FakeFetch(pinned), log=lambda _: None)
+    (tmp_path / "cache" / "lock").unlink()
+
+    jars.jars(tmp_path / "cache", fetch=FakeFetch({}), log=lambda _: None)
+
+    assert [found[0].parent] == list((tmp_path / "cache").iterdir())
+
+
+def test_without_a_network_it_says_so(tmp_path: Path) -> None:
+    """The message names the network, and the folder that could be copied from elsewhere."""
+    program = "import sys; from pathlib import Path; from agents.jars import jars; jars(Path(sys.argv[1]), log=print)"
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    cache = tmp_path / "cache"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(cache)],
+        env={**os.environ, **nowhere, "no_proxy": "", "NO_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "BrokerError" in done.stderr
+    assert f"check the network, or copy the cache folder ({cache})" in done.stderr
+    assert [] == list(cache.rglob("*.jar"))
+
+
+def test_the_resolver_is_not_even_imported(broker: Broker) -> None:
+    """With all jars there, as after the session's broker has started, no code that could use the network is loaded."""
+    program = (
+        "import sys; from agents.jars import cache_dir, jars; jars(cache_dir(), log=print)\n"
+        "print({'jgo', 'requests'} & set(sys.modules))"
+    )
+    assert broker.pid
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "set()\n" == done.stdout
+
+
+def test_two_that_start_at_once_fetch_once(pinned: dict[str, bytes], tmp_path: Path) -> None:
+    """The second waits for the first, and finds all there."""
+    fetch = FakeFetch(pinned)
+
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda _: jars.jars(tmp_path / "cache", fetch=fetch, log=lambda _: None), range(2)))
+
+    assert 1 == fetch.calls
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def main(file: str) -> None:
                 topic = settings.topics.name(topic_of(out.queue))
                 await app.producer.send_and_wait(topic, out.key, out.value, out.partition, None, dict(out.headers))
 
-    sys.argv = ["faust", "worker", "--loglevel=warning", "--without-web"]
+    sys.argv = ["faust", "worker", "--loglevel=warn", "--without-web"]
     app.main()
 
 

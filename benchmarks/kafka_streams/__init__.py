@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.artifact import SHIPPED, load_weights
+from pipeline.settings import URGENT_WORDS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -29,5 +30,6 @@ def command(settings: Path) -> list[str]:
     weights = settings.with_suffix(".weights")
     loaded = load_weights(SHIPPED)
     weights.write_bytes(loaded.pairs.view(np.float32).astype("<f4").tobytes() + loaded.bias.astype("<f8").tobytes())
+    Path(f"{weights}.urgent").write_text(" ".join(URGENT_WORDS))
     jars = f"{target / 'classes'}:{classpath.read_text().strip()}"
     return ["java", "-Xmx1g", "-cp", jars, "ks.Main", str(settings), str(weights), loaded.model.sha256]
