@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import org.apache.kafka.common.header.Headers;
@@ -23,6 +24,9 @@ import org.yaml.snakeyaml.Yaml;
 /** java ks.Main SETTINGS WEIGHTS SHA256: the worker's job in Kafka Streams, two threads, at least once. */
 public final class Main {
     private static final byte[] ONE = "1.0".getBytes(), JSON = "application/json".getBytes(), TYPE = "tweet-triage.post.routed.v1".getBytes();
+
+    /** A record keeps its partition number; a sink asks in the thread that forwarded. */
+    private static final ThreadLocal<Integer> PARTITION = new ThreadLocal<>();
 
     static final class Triage implements Processor<byte[], byte[], byte[], byte[]> {
         private final Route route;
@@ -47,6 +51,7 @@ public final class Main {
             headers.add("content-type", JSON).add("ce_specversion", ONE).add("ce_type", TYPE);
             headers.add("ce_source", bytes("/x/" + out.brand())).add("ce_id", bytes(out.id()));
             headers.add("ce_subject", bytes(out.post())).add("ce_time", bytes(out.now()));
+            PARTITION.set(from.partition());
             context.forward(to, out.queue());
         }
     }
@@ -68,7 +73,7 @@ public final class Main {
         Topology topology = new Topology();
         topology.addSource("in", prefix + "tweets").addProcessor("triage", () -> new Triage(route), "in");
         for (String queue : List.of("reactive", "proactive", "engagement", "review"))
-            topology.addSink(queue, prefix + "queue." + queue, "triage");
+            topology.addSink(queue, prefix + "queue." + queue, (t, k, v, n) -> Optional.of(Set.of(PARTITION.get())), "triage");
         Properties p = new Properties();
         p.put(StreamsConfig.APPLICATION_ID_CONFIG, ((Map<String, Object>) settings.get("worker")).get("group"));
         p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, String.join(",", (List<String>) kafka.get("bootstrap_servers")));

@@ -274,9 +274,10 @@ final class Route {
 
     private static String subject(String handle, String text) {
         String line = "@" + handle + ": " + text;
-        if (line.length() <= 150 && line.indexOf('\n') < 0) return line;
+        if (line.codePointCount(0, line.length()) <= 150 && line.indexOf('\n') < 0) return line;
         line = String.join(" ", line.trim().split("\\s+"));
-        return line.length() <= 150 ? line : line.substring(0, 149).stripTrailing() + "…";
+        if (line.codePointCount(0, line.length()) <= 150) return line;
+        return line.substring(0, line.offsetByCodePoints(0, 149)).stripTrailing() + "…";
     }
 
     private static String clean(String text) {
