@@ -60,7 +60,7 @@ def _best(arena: Arena, contender: str, arguments: argparse.Namespace, out: Cons
         out.print("kafka_streams: Maven or a JDK is missing, it is left out")
         return None
     tries = {}
-    for processes in (1,) if contender == "kafka_streams" else (1, 2):
+    for processes in arguments.processes or ((1,) if contender == "kafka_streams" else (1, 2, 3)):
         runs = [_once(arena, contender, processes, count) for _ in range(arguments.runs)]
         tries[processes] = middle(runs)
         out.print(f"{contender} x{processes}: {tries[processes].posts_per_s:,.0f} posts/s {asdict(tries[processes])}")
@@ -120,6 +120,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--posts", type=int, default=POSTS)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each rate of the latency table lasts")
+    parser.add_argument("--processes", type=int, action="append", help="so many of each; may be given again")
     parser.add_argument("--no-latency", action="store_true")
     arguments = parser.parse_args()
     if not BENCH_PYTHON.exists() and shutil.which("uv") is None:
