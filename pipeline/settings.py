@@ -137,13 +137,13 @@ class Worker(_Part):
     group: Slug = "triage"
     instance_id: str | None = None
     """Static membership: a restarted worker gets its partitions back at once."""
-    batch_posts: Annotated[int, Field(ge=1, le=20_000)] = 4000
+    batch_posts: Annotated[int, Field(ge=1, le=20_000)] = 8000
     """At most so many posts are judged at once."""
     linger_ms: Annotated[int, Field(ge=0, le=1000)] = 10
     """So long a batch waits for company when posts come one by one."""
-    in_flight: Annotated[int, Field(ge=1, le=16)] = 3
+    in_flight: Annotated[int, Field(ge=1, le=16)] = 4
     """So many batches are under way at once; offsets move in order all the same."""
-    fetch_bytes: Annotated[int, Field(ge=65_536)] = 4 * 1024 * 1024
+    fetch_bytes: Annotated[int, Field(ge=65_536)] = 16 * 1024 * 1024
     commit_interval_s: Annotated[float, Field(gt=0)] = 0.5
     session_timeout_s: Annotated[float, Field(ge=6)] = 10.0
     produce_timeout_s: Annotated[float, Field(gt=0)] = 30.0
