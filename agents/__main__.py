@@ -139,7 +139,7 @@ def demo(
     plain: Annotated[bool, typer.Option(help="Plain lines instead of the live view.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Write the last view as an SVG picture.")] = None,
 ) -> None:
-    """See it all on this machine: a real Kafka, a worker, and some 700 posts on their way into the queues.
+    """See it all on this machine: a real Kafka, a worker, and some 750 posts on their way into the queues.
 
     Starts an embedded Apache Kafka, replays the project's sample of posts, shows what happens, and ends by itself.
     Ctrl-C ends it at once. Nothing is left behind but the broker's jars in the cache.

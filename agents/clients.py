@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import faust
 from aiokafka.abc import AbstractTokenProvider as AsyncTokenProvider
 from faust.auth import OAuthCredentials
 from faust.types.auth import AuthProtocol, CredentialsT
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from pipeline.errors import BrokerError, SettingsError
+from agents.retrying import Client
+from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol
 
 ANSWER_WITHIN_MS = 10_000
 """So long a broker may take to answer for the first time."""
 MAX_REQUEST_BYTES = 2 * 1024 * 1024
 """As large as the topics take."""
+STANDSTILL_S = 30.0
+"""So long a read may make no progress before we say that the broker is gone."""
 
 
 class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
@@ -57,8 +63,8 @@ def kafka_python(kafka: Kafka) -> dict[str, Any]:
         arguments["ssl_context"] = ssl_context(kafka)
     if _sasl(kafka):
         arguments |= _sasl_arguments(kafka)
-        if kafka.sasl_token_file is not None:
-            arguments["sasl_oauth_token_provider"] = TokenFile(kafka.sasl_token_file)
+        if (token := _token_file(kafka)) is not None:
+            arguments["sasl_oauth_token_provider"] = TokenFile(token)
     return arguments
 
 
@@ -72,8 +78,8 @@ def aiokafka(kafka: Kafka) -> dict[str, Any]:
         arguments["ssl_context"] = ssl_context(kafka)
     if _sasl(kafka):
         arguments |= _sasl_arguments(kafka)
-        if kafka.sasl_token_file is not None:
-            arguments["sasl_oauth_token_provider"] = AsyncTokenFile(kafka.sasl_token_file)
+        if (token := _token_file(kafka)) is not None:
+            arguments["sasl_oauth_token_provider"] = AsyncTokenFile(token)
     return arguments
 
 
@@ -83,8 +89,8 @@ def faust_credentials(kafka: Kafka) -> CredentialsT | None:
     credentials: Any
     if not _sasl(kafka):
         return None if context is None else faust.SSLCredentials(context)
-    if kafka.sasl_token_file is not None:
-        credentials = OAuthCredentials(oauth_cb=AsyncTokenFile(kafka.sasl_token_file), ssl_context=context)
+    if (token := _token_file(kafka)) is not None:
+        credentials = OAuthCredentials(oauth_cb=AsyncTokenFile(token), ssl_context=context)
     else:
         credentials = faust.SASLCredentials(
             mechanism=kafka.sasl_mechanism.value,
@@ -119,9 +125,8 @@ def producer(kafka: Kafka, **more: Any) -> KafkaProducer:
 
 def consumer(kafka: Kafka, **more: Any) -> KafkaConsumer:
     """Without a group: partitions are assigned by the caller, from the beginning where it does not seek."""
-    return _connected(
-        KafkaConsumer, kafka, enable_auto_commit=False, auto_offset_reset="earliest", **{"group_id": None} | more
-    )
+    arguments = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest"} | more
+    return _connected(KafkaConsumer, kafka, allow_auto_create_topics=False, **arguments)
 
 
 def admin(kafka: Kafka) -> KafkaAdminClient:
@@ -129,15 +134,70 @@ def admin(kafka: Kafka) -> KafkaAdminClient:
     return _connected(KafkaAdminClient, kafka)
 
 
-def _connected(make: Any, kafka: Kafka, **arguments: Any) -> Any:
+def stored(consumer: KafkaConsumer, topic: str, newest: int | None = None) -> Iterator[ConsumerRecord]:
+    """What a topic holds now, each partition in its order, or only the newest of each; the consumer stands after it.
+
+    Raises:
+        TopicsError: there is no such topic, or we may not see it.
+        BrokerError: the broker answers no more, or refuses.
+    """
     try:
-        return make(**kafka_python(kafka), **arguments)
+        tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        if not tps:
+            raise TopicsError(f"{topic} does not exist, or this user may not see it: run `triage topics create`")
+        consumer.assign(tps)
+        begins, ends = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, begins[tp] if newest is None else max(begins[tp], ends[tp] - newest))
+        yield from _until(consumer, ends)
     except KafkaError as error:
-        where = ", ".join(kafka.bootstrap_servers)
-        raise BrokerError(
-            f"no Kafka broker lets us in at {where} ({type(error).__name__}: {error}): start one with "
-            "`triage broker up`, or check kafka.bootstrap_servers and the security settings"
-        ) from error
+        raise BrokerError(f"{topic} cannot be read ({error!r}): check the broker, and the right to read it") from error
+
+
+def _until(consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> Iterator[ConsumerRecord]:
+    deadline = monotonic() + STANDSTILL_S
+    while any(consumer.position(tp) < end for tp, end in ends.items()):
+        fetched = consumer.poll(timeout_ms=500)
+        if fetched:
+            deadline = monotonic() + STANDSTILL_S
+        elif monotonic() > deadline:
+            raise BrokerError(f"no record came in {STANDSTILL_S:g} s, though there are more: check the broker")
+        for tp, records in fetched.items():
+            yield from (record for record in records if record.offset < ends[tp])
+    for tp, end in ends.items():
+        consumer.seek(tp, end)
+
+
+def _connected(make: Any, kafka: Kafka, **arguments: Any) -> Any:
+    opened: list[Client] = []
+
+    def client(**configs: Any) -> Client:
+        opened.append(Client(**configs))
+        return opened[-1]
+
+    try:
+        return make(**kafka_python(kafka), kafka_client=client, **arguments)
+    except (KafkaError, SettingsError) as error:
+        for one in opened:
+            one.close()
+        if isinstance(error, SettingsError) or not opened:
+            raise
+        raise _explained(kafka, opened[0]) from error
+
+
+def _explained(kafka: Kafka, client: Client) -> BrokerError:
+    where = ", ".join(kafka.bootstrap_servers)
+    manager = client.manager
+    if manager.refusal is not None:
+        return BrokerError(
+            f"the Kafka broker at {where} and this client do not come to terms: {manager.refusal}; "
+            "check the security settings (kafka.security_protocol, kafka.sasl_…, kafka.ssl_…)"
+        )
+    return BrokerError(
+        f"no Kafka broker answers at {where} ({manager.last_error or 'no connection'}): start one with "
+        "`triage broker up` or set kafka.bootstrap_servers; where one runs, check the security settings, "
+        f"for kafka.security_protocol is {kafka.security_protocol}"
+    )
 
 
 def _encrypted(kafka: Kafka) -> bool:
@@ -146,6 +206,10 @@ def _encrypted(kafka: Kafka) -> bool:
 
 def _sasl(kafka: Kafka) -> bool:
     return kafka.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL)
+
+
+def _token_file(kafka: Kafka) -> Path | None:
+    return kafka.sasl_token_file if kafka.sasl_mechanism is SaslMechanism.OAUTHBEARER else None
 
 
 def _sasl_arguments(kafka: Kafka) -> dict[str, Any]:
