@@ -194,7 +194,7 @@ def _explained(kafka: Kafka, client: Client) -> BrokerError:
             "check the security settings (kafka.security_protocol, kafka.sasl_…, kafka.ssl_…)"
         )
     return BrokerError(
-        f"no Kafka broker answers at {where} ({manager.last_error or 'no connection'}): start one with "
+        f"no Kafka broker answers at {where} ({manager.last_error or 'the connection breaks'}): start one with "
         "`triage broker up` or set kafka.bootstrap_servers; where one runs, check the security settings, "
         f"for kafka.security_protocol is {kafka.security_protocol}"
     )

@@ -31,6 +31,19 @@ class Manager(KafkaConnectionManager):  # type: ignore[misc]
         connection.init_future.add_errback(self._remember)
         return connection
 
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        """While connecting: a broker's last words before it hangs up are heard, which kafka-python drops."""
+        transport = await super()._build_transport(node, timeout_at)
+        if not self.bootstrapped:
+            receive = transport._sock_recv  # noqa: SLF001 - kafka-python is pinned, and a test shows the effect
+
+            def words_before_the_end() -> tuple[bytes, Exception | None]:
+                data, error = receive()
+                return data, None if data else error
+
+            transport._sock_recv = words_before_the_end  # noqa: SLF001
+        return transport
+
     def _remember(self, error: BaseException) -> None:
         self.last_error = error
         if isinstance(error, REFUSALS) or isinstance(error.__context__, ssl.SSLCertVerificationError):
