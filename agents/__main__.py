@@ -171,7 +171,8 @@ def broker_up(
 @broker_app.command("down")
 def broker_down(folder: BrokerFolder = None) -> None:
     """Stop it."""
-    from agents.broker import default_folder, down
+    from agents.broker import default_folder
+    from agents.broker_state import down
 
     print("stopped" if down(folder or default_folder()) else "no broker runs there")
 
@@ -179,7 +180,8 @@ def broker_down(folder: BrokerFolder = None) -> None:
 @broker_app.command("status")
 def broker_status(folder: BrokerFolder = None) -> None:
     """Say whether it runs, and where; exit code 4 if it does not."""
-    from agents.broker import default_folder, status
+    from agents.broker import default_folder
+    from agents.broker_state import status
 
     place = folder or default_folder()
     found = status(place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import ssl
@@ -10,80 +9,30 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
 
-import msgspec
 import psutil
 
+from agents.broker_properties import PROPERTIES, Secure, listeners
+from agents.broker_state import MAIN, PROPERTIES_FILE, STOP_WITHIN_S, State, cluster_of, status, write_state
 from agents.jars import KAFKA, cache_dir, ending_with_us, jars, java, only_one
 from agents.ports import free_port, kafka_answers
 from pipeline.errors import BrokerError
 
 PORT = 9092
 START_WITHIN_S = 60.0
-STOP_WITHIN_S = 30.0
 ATTEMPTS = 3
 """How often other ports are tried when somebody takes ours between our look and the broker's."""
 HEAP_MB = 768
 BESIDE_HEAP_MB = 256
 NEEDED_DISK = 1024**3
-STATE = "broker.json"
-PROPERTIES_FILE = "server.properties"
 LOG = "broker.log"
-MAIN = "kafka.Kafka"
 STARTED = "Kafka Server started"
 """Its own word in its own log: an answer alone may be that of another broker, which took the port meanwhile."""
 TAKEN = "Address already in use"
-
-PROPERTIES: Mapping[str, str] = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "num.partitions": "12",
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "broker.session.timeout.ms": "2000",
-    "broker.heartbeat.interval.ms": "500",
-    "group.initial.rebalance.delay.ms": "0",
-    "auto.create.topics.enable": "false",
-    "message.max.bytes": "4194304",
-    "log.message.timestamp.type": "CreateTime",
-}
-
-
-_PLAIN_WORD = re.compile(r"[\w.~-]+", re.ASCII)
-
-
-class Secure(msgspec.Struct, frozen=True):
-    """A listener that only takes TLS and a password: PEM files, users with passwords (SCRAM-SHA-512 and PLAIN)."""
-
-    keystore: Path
-    """Private key and certificate chain, one after the other."""
-    truststore: Path
-    users: Mapping[str, str]
-    """The first one is the broker's own."""
-
-    def __post_init__(self) -> None:
-        """Refuse what would need quoting in three syntaxes of Kafka."""
-        if not self.users or not all(map(_PLAIN_WORD.fullmatch, (*self.users, *self.users.values()))):
-            raise BrokerError("users and passwords of the embedded broker: at least one, of letters, digits and ._~-")
-
-
-class State(msgspec.Struct):
-    """What another process needs to find a broker: written into its folder."""
-
-    pid: int
-    port: int
-    cluster: str
-    kafka: str
 
 
 class PortTaken(BrokerError):
@@ -173,7 +122,7 @@ class Broker:
             command = java(self._heap_mb, classpath, MAIN, self.folder / PROPERTIES_FILE)
             self.process = self._spawn(command)
             unless_it_answers.callback(self.kill)
-            _write_state(self.folder, State(self.process.pid, self.port, cluster, KAFKA))
+            write_state(self.folder, State(self.process.pid, self.port, cluster, KAFKA))
             self._wait_until_it_answers(self.process, before, timeout_s)
             unless_it_answers.pop_all()
         self._moves = False
@@ -215,12 +164,12 @@ class Broker:
         data = self.folder / "data"
         client = self.port or PORT
         controller = self._choose_port(client + 1, "broker's controller")
-        properties = {**PROPERTIES, **_listeners(client, controller, self._secure), **self._properties}
+        properties = {**PROPERTIES, **listeners(client, controller, self._secure), **self._properties}
         properties |= {"log.dirs": str(data), "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}"}
         file = self.folder / PROPERTIES_FILE
         file.touch(mode=0o600)  # it may hold passwords
         file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-        cluster = _cluster_of(self.folder, data)
+        cluster = cluster_of(self.folder, data)
         if cluster is None:
             cluster = _new_cluster_id()
             self._format(classpath, cluster, data)
@@ -237,7 +186,7 @@ class Broker:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise BrokerError(f"Kafka could not format {data}: {_last(done.stdout + done.stderr)}")
-            _write_state(self.folder, State(0, 0, cluster, KAFKA))
+            write_state(self.folder, State(0, 0, cluster, KAFKA))
             unless_it_is_done.pop_all()
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -280,32 +229,6 @@ def check_room(folder: Path, *, memory: int, disk: int, heap_mb: int = HEAP_MB) 
         )
 
 
-def status(folder: Path) -> State | None:
-    """The broker that runs in a folder, or None; its command line tells it from a stranger with the same number."""
-    try:
-        state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
-        command = psutil.Process(state.pid).cmdline() if state.pid > 0 else []
-    except (OSError, msgspec.MsgspecError, psutil.Error):
-        return None
-    return state if command[-2:] == [MAIN, str(folder.resolve() / PROPERTIES_FILE)] else None
-
-
-def down(folder: Path) -> bool:
-    """Stop the broker that runs in a folder; False if none does."""
-    state = status(folder)
-    if state is None:
-        return False
-    with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
-        process = psutil.Process(state.pid)
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
-    return True
-
-
 def _tls(secure: Secure) -> ssl.SSLContext:
     """For the look whether it answers, from this machine: by authority, not by name."""
     context = ssl.create_default_context(cafile=secure.truststore)
@@ -316,60 +239,6 @@ def _tls(secure: Secure) -> ssl.SSLContext:
 def _last(said: str) -> str:
     """The end of what a program said, without the steps of its stack traces."""
     return "\n".join(line for line in said.splitlines() if not line.startswith("\tat ")).strip()[-800:]
-
-
-def _write_state(folder: Path, state: State) -> None:
-    new = folder / f"{STATE}.new"
-    new.write_bytes(msgspec.json.encode(state))
-    new.replace(folder / STATE)
-
-
-def _listeners(port: int, controller: int, secure: Secure | None) -> dict[str, str]:
-    protocol = "PLAINTEXT" if secure is None else "SASL_SSL"
-    found = {
-        "listeners": f"CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"CLIENTS://127.0.0.1:{port}",
-        "listener.security.protocol.map": f"CLIENTS:{protocol},CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "CLIENTS",
-    }
-    return found if secure is None else found | _security(secure)
-
-
-def _security(secure: Secure) -> dict[str, str]:
-    first = next(iter(secure.users.items()))
-    users = " ".join(f'user_{name}="{password}"' for name, password in secure.users.items())
-    plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
-    scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    return {
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
-        "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        "listener.name.clients.plain.sasl.jaas.config": (
-            f'{plain} required username="{first[0]}" password="{first[1]}" {users};'
-        ),
-        "listener.name.clients.scram-sha-512.sasl.jaas.config": f"{scram} required;",
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(secure.keystore.resolve()),
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(secure.truststore.resolve()),
-    }
-
-
-def _cluster_of(folder: Path, data: Path) -> str | None:
-    """The id of the cluster in a folder, None where it is new; a folder that is not ours is refused."""
-    if not data.exists():
-        return None
-    properties = data / "meta.properties"
-    try:
-        state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
-        fits = state.kafka == KAFKA and f"cluster.id={state.cluster}" in properties.read_text().splitlines()
-    except (OSError, msgspec.DecodeError):
-        fits = False
-    if not fits:
-        raise BrokerError(
-            f"the data in {data} is stale: of another cluster or version, or only half made; delete {folder}, "
-            "or choose another folder"
-        )
-    return state.cluster
 
 
 def _new_cluster_id() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pipeline.clean import clean
 from pipeline.errors import BadMessage, Reason
 from pipeline.posts import Attachment, Author, Post
 from pipeline.wire import WireEntities, WireEnvelope, WireIncludes, WirePost, WireUser
@@ -94,10 +95,12 @@ def _why_malformed(raw: bytes) -> Reason:
 
 
 def _why_invalid(message: str) -> Reason:
-    if "missing required field `id`" in message:
-        return Reason.MISSING_ID
-    if "missing required field `text`" in message:
-        return Reason.MISSING_TEXT
+    what, _, where = message.partition(" - at ")
+    if where in ("", "`$.data`"):  # the post's own; what it refers to has ids and texts too
+        if what.endswith("missing required field `id`"):
+            return Reason.MISSING_ID
+        if what.endswith("missing required field `text`"):
+            return Reason.MISSING_TEXT
     if "missing required field" in message:
         return Reason.MISSING_FIELD
     return Reason.WRONG_TYPE
@@ -114,8 +117,8 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
     data = envelope.data
     note = data.note_tweet
     text = note.text if note is not None else data.text
-    if not text:
-        raise BadMessage(Reason.MISSING_TEXT, "the text is empty")
+    if (not text.isprintable() and not clean(text).strip()) or not text.strip():
+        raise BadMessage(Reason.MISSING_TEXT, "the text is empty, or nothing of it can be seen")
     includes = envelope.includes or _NO_INCLUDES
     entities = (note.entities if note is not None else None) or data.entities or _NO_ENTITIES
     history = data.edit_history_tweet_ids

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from urllib.parse import quote
 
 import msgspec
 
 from pipeline.brands import Brands
 from pipeline.classify import Model, queue_for
-from pipeline.posts import Attachment, Author, Mention, Post, Priority, Queue, Stage, Verdict
+from pipeline.clean import clean
+from pipeline.posts import Attachment, Author, Link, Mention, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
     CE_TYPE,
     SCHEMA_VERSION,
@@ -28,12 +28,6 @@ from pipeline.topics import QUEUE_TOPICS
 
 _QUEUES = tuple(Queue)
 _TOPIC_OF = dict(zip(_QUEUES, QUEUE_TOPICS, strict=True))
-_HIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u115f\u1160\u3164\uffa0\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""C0 and C1 controls but the line feed, bidirectional overrides and isolates, invisible characters.
-
-The zero-width joiners stay: emoji, Persian and the Indic scripts are written with them."""
 _LETTERS_AND_DIGITS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
 MOST = 50
 """At most so many mentions, hashtags and links are passed on; X allows fewer."""
@@ -129,9 +123,9 @@ class Router:
             post.lang,
             _clean_mentions(post.mentions),
             tuple(map(clean, post.hashtags[:MOST])) if post.hashtags else (),
-            post.links[:MOST],
+            _safe_links(post.links) if post.links else (),
             _clean_attachments(post.attachments) if post.attachments else (),
-            "https://x.com/i/web/status/" + post.id,
+            _url(post.id),
             utc(post.created_at),
             _utc_again(place.timestamp),
             _utc_again(now),
@@ -193,15 +187,6 @@ def topic_of(queue: Queue) -> str:
     return _TOPIC_OF[queue]
 
 
-def clean(text: str) -> str:
-    """Plain text for helpdesks: NFC, without control, bidirectional-override and invisible characters."""
-    if text.isascii():
-        return text if text.isprintable() else _HIDDEN.sub("", text)
-    if not text.isprintable():
-        text = _HIDDEN.sub("", text)
-    return unicodedata.normalize("NFC", text)
-
-
 def subject(handle: str, text: str) -> str:
     """One line of at most 150 characters: who wrote, and the beginning of what."""
     line = f"@{handle}: {text}"
@@ -248,3 +233,18 @@ def _clean_mentions(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
 
 def _clean_attachments(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
     return tuple(Attachment(one.type, one.url, one.alt_text and clean(one.alt_text)) for one in attachments[:10])
+
+
+def _safe_links(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """Links that a helpdesk's page may show as they are: javascript: and the like are left out."""
+    web = ("https://", "http://")
+    return tuple(
+        link if not link.expanded_url or link.expanded_url.startswith(web) else Link(link.url)
+        for link in links[:MOST]
+        if link.url.startswith(web)
+    )
+
+
+def _url(post_id: str) -> str:
+    """Where the post stands on X; ids are digits there, and whatever else comes cannot leave its place in the path."""
+    return "https://x.com/i/web/status/" + (post_id if post_id.isalnum() else quote(post_id, safe=""))

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
@@ -17,7 +26,9 @@ from pipeline.posts import Queue, Stage
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Targets = dict[Queue, Annotated[int, Field(gt=0)] | None]
 
 _HARM = """
 fire smoke burning burned burnt explosion exploded injured injury hospital ambulance bleeding unconscious
@@ -27,6 +38,8 @@ assaulted threatened suicide
 """
 URGENT_WORDS = tuple(_HARM.split())
 """Safety, fraud, law, violence: the default of `urgent_words`."""
+
+TARGETS: Targets = {Queue.REACTIVE: 1800, Queue.REVIEW: 1800, Queue.PROACTIVE: 7200, Queue.ENGAGEMENT: None}
 
 
 class _Part(BaseModel):
@@ -39,11 +52,11 @@ class Brand(_Part):
     name: Slug
     handles: tuple[Handle, ...] = ()
     """Its accounts; what they write is the brand's own post and stops clocks."""
-    ids: tuple[str, ...] = ()
+    ids: tuple[Word, ...] = ()
     """The accounts' user ids, where known: a reply may name only the id."""
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[Word, ...] = ()
     """Words that name the brand where no rule and no handle does."""
-    targets: dict[Queue, Annotated[int, Field(gt=0)] | None] = {}
+    targets: Targets = {}
     """Seconds to the first answer by queue, where other than the general ones; null: no answer is due."""
 
 
@@ -88,6 +101,11 @@ class Kafka(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError(
+                f"kafka.min_insync_replicas is {self.min_insync_replicas} and kafka.replication_factor only "
+                f"{self.replication_factor}: no write would ever be acknowledged"
+            )
         encrypted = self.security_protocol in (SecurityProtocol.SSL, SecurityProtocol.SASL_SSL)
         local = all(
             server.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]") for server in self.bootstrap_servers
@@ -122,7 +140,7 @@ class Kafka(_Part):
 class Topics(_Part):
     """Names and size of the topics."""
 
-    prefix: str = ""
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Stands before each topic's name, so that several installations share a cluster."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
 
@@ -185,24 +203,26 @@ class Settings(_Part):
     worker: Worker = Worker()
     metrics: Metrics = Metrics()
     thresholds: Thresholds = Thresholds()
-    targets: dict[Queue, Annotated[int, Field(gt=0)] | None] = {
-        Queue.REACTIVE: 1800,
-        Queue.REVIEW: 1800,
-        Queue.PROACTIVE: 7200,
-        Queue.ENGAGEMENT: None,
-    }
-    """Seconds to the first answer by queue; null: no answer is due."""
+    targets: Targets = TARGETS
+    """Seconds to the first answer by queue; null: no answer is due. Queues that are not named keep their default."""
     urgent_words: tuple[str, ...] = URGENT_WORDS
     """Single words of harm that make a post urgent."""
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
     model: Path | None = None
     """The model's artifact; null: the one that is shipped."""
 
+    @field_validator("targets")
+    @classmethod
+    def _keep_defaults(cls, targets: Targets) -> Targets:
+        return {**TARGETS, **targets}
+
     @model_validator(mode="after")
     def _brands_differ(self) -> Self:
         names = [brand.name for brand in self.brands]
         handles = [handle.lower() for brand in self.brands for handle in brand.handles]
-        for what, values in (("name", names), ("handle", handles)):
+        aliases = [alias for brand in self.brands for alias in {alias.lower() for alias in brand.aliases}]
+        ids = [account for brand in self.brands for account in brand.ids]
+        for what, values in (("name", names), ("handle", handles), ("alias", aliases), ("id", ids)):
             twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
                 raise ValueError(f"brands: the {what} {twice[0]!r} is given twice")
@@ -262,7 +282,7 @@ def _refuse_unknown_variables() -> None:
     """pydantic-settings passes over variables that it does not know; a typing error must not."""
     known = set(Settings.model_fields) | {"settings", "cache_dir", "log_level"}
     for variable in os.environ:
-        if variable.startswith("TRIAGE_") and variable[7:].lower().split("__")[0] not in known:
+        if variable.upper().startswith("TRIAGE_") and variable[7:].lower().split("__")[0] not in known:
             raise SettingsError(f"{variable} is no setting: one of {', '.join(sorted(known))} may follow TRIAGE_")
 
 

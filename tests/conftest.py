@@ -7,9 +7,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from agents.broker import Broker
 from pipeline.settings import Kafka, Settings, Topics
+
+# A busy machine is slow at times: that is no failure of a property.
+hypothesis_settings.register_profile("ours", deadline=None)
+hypothesis_settings.load_profile("ours")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,9 @@ import pytest
 from kafka import KafkaProducer
 
 from agents import clients, topics
-from agents.broker import BESIDE_HEAP_MB, HEAP_MB, NEEDED_DISK, Broker, Secure, check_room, down, status
+from agents.broker import BESIDE_HEAP_MB, HEAP_MB, NEEDED_DISK, Broker, check_room
+from agents.broker_properties import Secure
+from agents.broker_state import down, status
 from agents.ports import free_port, kafka_answers
 from pipeline.errors import BrokerError
 from pipeline.settings import Kafka, Settings, Topics

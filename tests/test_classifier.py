@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STEADY = settings(deadline=None, derandomize=True)
+STEADY = settings(derandomize=True)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=80)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import contracts
@@ -150,7 +150,6 @@ def test_an_example_that_cannot_be_read_is_said() -> None:
         contracts.examples('{"name":"x","stage":"reactive","confidence":0.9,"post":{}}')
 
 
-@settings(deadline=None)
 @given(st.sampled_from(Reason), st.text(), st.integers(-1, 2**63 - 1), st.sampled_from(["decode", "classify"]))
 def test_dead_letters_keep_the_contract(reason: Reason, detail: str, number: int, step: str) -> None:
     """Whatever the reason and the place, the headers are what the schema says."""
@@ -177,7 +176,6 @@ POSTS_AT_WILL = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(POSTS_AT_WILL, st.sampled_from(Stage), st.floats(0, 1))
 @example({"id": "1", "text": "x", "created_at": "0001-01-01T00:00:00Z"}, Stage.REACTIVE, 0.9)
 @example({"id": "1", "text": "x", "created_at": "9999-12-31T23:59:59Z"}, Stage.REACTIVE, 0.9)

@@ -90,6 +90,12 @@ POISON = {
     "no text in a bare post": (b'{"id":"1"}', Reason.MISSING_TEXT),
     "an empty text": (_wire(text=""), Reason.MISSING_TEXT),
     "an empty long text": (_wire(note_tweet={"text": ""}), Reason.MISSING_TEXT),
+    "blanks for a text": (_wire(text=" \n\t "), Reason.MISSING_TEXT),
+    "a text that nobody can see": (_wire(text="\u200b\u2060\u202e"), Reason.MISSING_TEXT),
+    "a user without an id": (
+        b'{"data":{"id":"1","text":"x"},"includes":{"users":[{"username":"lena"}]}}',
+        Reason.MISSING_FIELD,
+    ),
     "a mention without its name": (_wire(entities={"mentions": [{"id": "1"}]}), Reason.MISSING_FIELD),
     "a reference without its kind": (_wire(referenced_tweets=[{"id": "5"}]), Reason.MISSING_FIELD),
 }
@@ -285,9 +291,9 @@ def test_times_keep_their_millisecond(at: datetime, offset: int) -> None:
     assert (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) == post.created_at
 
 
-@given(st.text(min_size=1))
+@given(st.text().map(lambda text: text + "."))
 def test_text_comes_through(text: str) -> None:
-    """Any text is read as it is but for the three entities, escaped or as UTF-8."""
+    """Any text of which something can be seen is read as it is but for the three entities, escaped or as UTF-8."""
     sent = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     value = json.dumps({"id": "1", "text": sent}, ensure_ascii=False).encode("utf-8", "surrogatepass")
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, queue_for
-from pipeline.posts import Attachment, Author, Mention, Post, Priority, Queue, Stage, Verdict
-from pipeline.route import Outgoing, Place, Router, clean, customer, route_all, subject, utc
+from pipeline.clean import clean
+from pipeline.posts import Attachment, Author, Link, Mention, Post, Priority, Queue, Stage, Verdict
+from pipeline.route import Outgoing, Place, Router, customer, route_all, subject, utc
 from pipeline.routed import NAMESPACE, RoutedPost, event_id
 from pipeline.settings import Brand, Settings, Thresholds
 from pipeline.triage import triage
@@ -338,3 +339,13 @@ def test_long_lists_are_cut() -> None:
     record = _record(many)
 
     assert (50, 50, 10) == (len(record.mentions), len(record.hashtags), len(record.attachments))
+
+
+def test_links_are_safe_to_show() -> None:
+    """A forged record may name a script for a link or break out of the post's address: neither reaches a helpdesk."""
+    links = (Link("https://t.co/a", "https://acme.example"), Link("https://t.co/b", "javascript:x"), Link("data:x"))
+
+    record = _record(_post(id="../9?x", links=links))
+
+    assert (Link("https://t.co/a", "https://acme.example"), Link("https://t.co/b")) == record.links
+    assert record.url == "https://x.com/i/web/status/..%2F9%3Fx"

@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from agents import clients, topics
 from agents.app import create_app
-from agents.broker import Broker, Secure
+from agents.broker import Broker
+from agents.broker_properties import Secure
 from models.classifier import StageClassifier
 from pipeline.errors import BrokerError, SettingsError
 from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol, Settings, Topics

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
@@ -60,10 +59,11 @@ def test_variables_stand_above_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_file_may_be_named_by_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TRIAGE_SETTINGS names the file where no argument does."""
+    """TRIAGE_SETTINGS names the file where no argument does; a target that it does not name keeps its default."""
     monkeypatch.setenv("TRIAGE_SETTINGS", str(_file(tmp_path, "targets: {reactive: 60}")))
 
-    assert {Queue.REACTIVE: 60} == dict(load(None).targets)
+    targets = load(None).targets
+    assert (60, 1800, 7200) == (targets[Queue.REACTIVE], targets[Queue.REVIEW], targets[Queue.PROACTIVE])
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,11 @@ def test_the_file_may_be_named_by_a_variable(tmp_path: Path, monkeypatch: pytest
         ("brands: [{name: Not A Slug}]", r"brands\.0\.name"),
         ("brands: [{name: a, handles: [X]}, {name: b, handles: [x]}]", "handle 'x' is given twice"),
         ("brands: [{name: a}, {name: a}]", "name 'a' is given twice"),
+        ("brands: [{name: a, aliases: [Foo]}, {name: b, aliases: [foo]}]", "alias 'foo' is given twice"),
+        ("brands: [{name: a, ids: ['1']}, {name: b, ids: ['1']}]", "id '1' is given twice"),
+        ("brands: [{name: a, aliases: ['']}]", r"brands\.0\.aliases\.0"),
+        ("kafka: {min_insync_replicas: 2}", "replication_factor only 1"),
+        ("topics: {prefix: 'a b/'}", r"topics\.prefix"),
         ("[]: [", "YAML"),
         ("- a list", "keys and values"),
     ],
@@ -126,7 +131,6 @@ def test_a_secret_from_a_file(tmp_path: Path) -> None:
         settings.kafka.password()
 
 
-@hypothesis_settings(deadline=None)
 @given(SETTINGS)
 def test_what_is_shown_reads_back(settings: Settings) -> None:
     """The effective settings, printed and taken for a file, are the same settings."""

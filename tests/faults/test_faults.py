@@ -96,7 +96,7 @@ def test_sigterm_under_load(arena: Arena, report: list[Result], long: bool) -> N
 def test_broker_stopped(arena: Arena, fault_broker: Broker, report: list[Result], seconds: int, long: bool) -> None:
     """The broker is away for a while: the worker is not restarted, and nothing is lost."""
     away = seconds if long else min(seconds, 8)
-    run = arena.run(f"broker-stopped-{seconds}s")
+    run = arena.run(f"broker-stopped-{away}s")
     worker = run.worker()
     before = run.feed(RATE)
     before.send(3000)
