@@ -16,10 +16,11 @@ from kafka import TopicPartition
 
 from agents import clients, topics
 from agents.broker import Broker
-from benchmarks.posts import brands, posts
+from benchmarks.feed import feed
+from benchmarks.posts import brands
 from pipeline import settings as settings_module
 from pipeline.settings import Settings
-from pipeline.topics import DEAD, QUEUE_TOPICS, TWEETS
+from pipeline.topics import DEAD, QUEUE_TOPICS
 
 ROOT = Path(__file__).parents[1]
 BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -61,13 +62,8 @@ class Arena:
         return settings, file
 
     def load(self, settings: Settings, count: int, *, brand_count: int = 5) -> None:
-        """Put so many posts into `tweets`, a customer always in the same partition."""
-        producer = clients.producer(settings.kafka, compression_type="snappy", linger_ms=50)
-        topic, partitions = settings.topics.name(TWEETS), settings.topics.partitions
-        for key, value in posts(count, brands=brand_count):
-            producer.send(topic, value, key, partition=int(key) % partitions)
-        producer.flush()
-        producer.close()
+        """Put so many posts into `tweets`."""
+        feed(settings, count, brand_count=brand_count)
 
     def run(self, settings: Settings, commands: Sequence[list[str]], count: int, *, skip: int = 0) -> Measured:
         """Start the processes and measure from the output after `skip` to the last."""

@@ -7,17 +7,16 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
 
 import msgspec
 from kafka import TopicPartition
 
 from agents import clients
 from benchmarks.arena import Arena, Outputs
-from benchmarks.posts import posts
+from benchmarks.feed import feed
 from pipeline.routed import RoutedPost
 from pipeline.settings import Settings
-from pipeline.topics import QUEUE_TOPICS, TWEETS
+from pipeline.topics import QUEUE_TOPICS
 
 
 def latencies(arena: Arena, rates: Mapping[str, float], *, seconds: float) -> dict[str, dict[str, float]]:
@@ -40,23 +39,6 @@ def _at(arena: Arena, rate: float, seconds: float, workers: int) -> dict[str, fl
         for process in processes:
             process.wait(30)
     return _quantiles(_measured(settings))
-
-
-def feed(settings: Settings, count: int, *, rate: float, skip: int = 0) -> int:
-    """Produce at a steady rate, in steps of 5 ms."""
-    producer = clients.producer(settings.kafka, linger_ms=0)
-    topic, partitions = settings.topics.name(TWEETS), settings.topics.partitions
-    made = list(islice(posts(skip + count), skip, None))
-    started, sent = time.perf_counter(), 0
-    while sent < count:
-        due = min(count, int((time.perf_counter() - started) * rate) + 1)
-        for key, value in made[sent:due]:
-            producer.send(topic, value, key, partition=int(key) % partitions)
-        sent = max(sent, due)
-        time.sleep(0.005)
-    producer.flush()
-    producer.close()
-    return count
 
 
 def _wait(settings: Settings, count: int) -> None:

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from agents.broker import Broker
 from benchmarks.arena import ROOT, Arena, Measured, Outputs, middle
-from benchmarks.latency import feed
+from benchmarks.feed import feed
 from pipeline.settings import Settings
 
 REPORT = ROOT / "build" / "bench" / "scaling.json"
