@@ -16,7 +16,7 @@ from kafka import TopicPartition
 
 from agents import clients, topics
 from agents.broker import Broker
-from benchmarks.feed import feed
+from benchmarks.feed import Feeder
 from benchmarks.posts import brands
 from pipeline import settings as settings_module
 from pipeline.settings import Settings
@@ -63,7 +63,8 @@ class Arena:
 
     def load(self, settings: Settings, count: int, *, brand_count: int = 5) -> None:
         """Put so many posts into `tweets`."""
-        feed(settings, count, brand_count=brand_count)
+        with Feeder(settings, count=count, brand_count=brand_count) as feeder:
+            feeder.feed(count)
 
     def run(self, settings: Settings, commands: Sequence[list[str]], count: int, *, skip: int = 0) -> Measured:
         """Start the processes and measure from the output after `skip` to the last."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import cycle, islice
 from time import perf_counter, time
+from typing import Self
 
 from aiokafka.structs import TopicPartition
 
@@ -18,51 +20,61 @@ from pipeline.topics import TWEETS
 
 STEP_S = 0.005
 AT_ONCE = 20_000
+MADE = 200_000
+"""So many different posts are made; whoever wants more gets them again."""
 Keyed = tuple[bytes, bytes]
 
 
-def feed(settings: Settings, count: int, *, rate: float | None = None, skip: int = 0, brand_count: int = 5) -> int:
-    """Produce so many posts, a customer always in the same partition; `rate` in posts a second, None: at once."""
-    if skip + count <= 10 * AT_ONCE:
-        made: Iterable[Keyed] = _made(skip + count, brand_count)[skip:]
-    else:
-        made = islice(posts(skip + count, brands=brand_count), skip, None)
-    asyncio.run(_feed(settings, made, count, rate))
-    return count
+class Feeder:
+    """One producer; a customer's posts always go to the same partition."""
+
+    def __init__(self, settings: Settings, *, count: int = MADE, brand_count: int = 5) -> None:
+        self._settings = settings
+        self._coming: Iterator[Keyed] = cycle(_made(min(count, MADE), brand_count))
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("aiokafka.producer.sender").setLevel(logging.CRITICAL)  # new topics have no leader at first
+        self._sender = Sender(clients.aiokafka(self._settings.kafka), on_retry=lambda: None)
+        self._runner.run(self._sender.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._sender.stop())
+        self._runner.close()
+
+    def feed(self, count: int, rate: float | None = None) -> int:
+        """Produce the next so many posts, `rate` a second (None: at once); returns when all are acknowledged."""
+        self._runner.run(self._feed(count, rate))
+        return count
+
+    async def _feed(self, count: int, rate: float | None) -> None:
+        started, sent, sending = perf_counter(), 0, set[asyncio.Task[None]]()
+        while sent < count:
+            due = sent + AT_ONCE if rate is None else int((perf_counter() - started) * rate) + 1
+            run = list(islice(self._coming, min(due, count) - sent))
+            sent += len(run)
+            task = asyncio.create_task(self._send(run))
+            sending.add(task)
+            task.add_done_callback(sending.discard)
+            await (task if rate is None else asyncio.sleep(STEP_S))
+        await asyncio.gather(*sending)
+
+    async def _send(self, run: Sequence[Keyed]) -> None:
+        async def again() -> Package:
+            return self._package(run)
+
+        await self._sender.send(self._package(run), again)
+
+    def _package(self, run: Sequence[Keyed]) -> Package:
+        topics, now = self._settings.topics, int(time() * 1000)
+        topic = topics.name(TWEETS)
+        package = Package()
+        for key, value in run:
+            package.add(TopicPartition(topic, int(key) % topics.partitions), now, key, value, [])
+        return package
 
 
 @lru_cache(maxsize=2)
 def _made(count: int, brand_count: int) -> list[Keyed]:
     return list(posts(count, brands=brand_count))
-
-
-async def _feed(settings: Settings, made: Iterable[Keyed], count: int, rate: float | None) -> None:
-    sender = Sender(clients.aiokafka(settings.kafka), on_retry=lambda: None)
-    await sender.start()
-    coming = iter(made)
-    started, sent, sending = perf_counter(), 0, set[asyncio.Task[None]]()
-    while sent < count:
-        due = sent + AT_ONCE if rate is None else int((perf_counter() - started) * rate) + 1
-        run = list(islice(coming, min(due, count) - sent))
-        sent += len(run)
-        task = asyncio.create_task(_send(sender, settings, run))
-        sending.add(task)
-        task.add_done_callback(sending.discard)
-        await (task if rate is None else asyncio.sleep(STEP_S))
-    await asyncio.gather(*sending)
-    await sender.stop()
-
-
-async def _send(sender: Sender, settings: Settings, run: Sequence[Keyed]) -> None:
-    async def again() -> Package:
-        return _package(settings, run)
-
-    await sender.send(_package(settings, run), again)
-
-
-def _package(settings: Settings, run: Sequence[Keyed]) -> Package:
-    topic, partitions, now = settings.topics.name(TWEETS), settings.topics.partitions, int(time() * 1000)
-    package = Package()
-    for key, value in run:
-        package.add(TopicPartition(topic, int(key) % partitions), now, key, value, [])
-    return package

@@ -13,10 +13,13 @@ from kafka import TopicPartition
 
 from agents import clients
 from benchmarks.arena import Arena, Outputs
-from benchmarks.feed import feed
+from benchmarks.feed import Feeder
 from pipeline.routed import RoutedPost
 from pipeline.settings import Settings
 from pipeline.topics import QUEUE_TOPICS
+
+FIRST = 200
+"""The first posts wait for the group and for the feeder's connection; they are not counted."""
 
 
 def latencies(arena: Arena, rates: Mapping[str, float], *, seconds: float) -> dict[str, dict[str, float]]:
@@ -29,10 +32,11 @@ def _at(arena: Arena, rate: float, seconds: float, workers: int) -> dict[str, fl
     command = [sys.executable, "-m", "agents", "--settings", str(file), "worker"]
     processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(workers)]
     try:
-        feed(settings, 200, rate=100)  # the first posts wait for the group; they are not counted
-        _wait(settings, 200)
-        count = feed(settings, int(rate * seconds), rate=rate, skip=200)
-        _wait(settings, 200 + count)
+        with Feeder(settings) as feeder:
+            feeder.feed(FIRST, rate=100)
+            _wait(settings, FIRST)
+            count = feeder.feed(int(rate * seconds), rate=rate)
+        _wait(settings, FIRST + count)
     finally:
         for process in processes:
             process.terminate()
@@ -50,7 +54,7 @@ def _wait(settings: Settings, count: int) -> None:
 
 
 def _measured(settings: Settings) -> list[float]:
-    """In ms, without the first 200 posts."""
+    """In ms, without the first posts."""
     consumer = clients.consumer(settings.kafka)
     tps = [
         TopicPartition(settings.topics.name(name), part)
@@ -68,7 +72,7 @@ def _measured(settings: Settings) -> list[float]:
                 at = datetime.fromisoformat(decoder.decode(record.value).ingested_at).timestamp() * 1000
                 found.append((at, record.timestamp - at))
     consumer.close()
-    return [latency for _, latency in sorted(found)[200:]]
+    return [latency for _, latency in sorted(found)[FIRST:]]
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:

@@ -44,9 +44,10 @@ def main() -> None:
                 best = _best(arena, contender, arguments, out)
                 if best is not None:
                     found[contender] = best
-            half = found["worker"][1].posts_per_s / 2 if "worker" in found else 10_000
-            rates = {"100": 100.0, "1000": 1000.0, "half": half}
-            latency = {} if arguments.no_latency else latencies(arena, rates, seconds=arguments.seconds)
+        half = found["worker"][1].posts_per_s / 2 if "worker" in found else 10_000
+        rates = {"100": 100.0, "1000": 1000.0, "half": half}
+        with Broker(folder / "fresh", log=out.print, port=29192, heap_mb=1024) as broker:
+            latency = {} if arguments.no_latency else latencies(Arena(broker, folder), rates, seconds=arguments.seconds)
     _show(found, latency, out)
     _write(found, latency)
     if not all(measured.complete for _, measured in found.values()):

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from agents.broker import Broker
 from benchmarks.arena import ROOT, Arena, Measured, Outputs, middle
-from benchmarks.feed import feed
+from benchmarks.feed import Feeder
 from pipeline.settings import Settings
 
 REPORT = ROOT / "build" / "bench" / "scaling.json"
@@ -71,13 +71,13 @@ class Scaling:
         full = self._measured(1)
         settings, file = self._arena.settings(partitions=PARTITIONS)
         outputs = Outputs(settings)
-        with _worker(file) as worker:
-            feed(settings, 500, rate=100)
+        with _worker(file) as worker, Feeder(settings) as feeder:
+            feeder.feed(500, rate=100)
             _until(lambda: outputs.count() >= 500)
             before = _cpu(worker)
             count = int(full.posts_per_s / 2 * 15)
             started = time.monotonic()
-            feed(settings, count, rate=full.posts_per_s / 2, skip=500)
+            feeder.feed(count, rate=full.posts_per_s / 2)
             _until(lambda: outputs.count() >= 500 + count)
             cost = (_cpu(worker) - before) / count * 1e6
             rate = count / (time.monotonic() - started)
