@@ -119,7 +119,8 @@ def test_one_three_one(arena: Arena, report: list[Result], long: bool) -> None:
 
     for _ in range(5 if long else 2):
         others = [run.worker("w2"), run.worker("w3")]
-        pause(6.0)
+        wait_for(lambda: all("ready" in _log(run, back) for back in (1, 2)), within=60, what="both are ready")
+        pause(4.0)
         stops = [terminate(worker, within=25) for worker in others]
         assert all(code == 0 for code, _ in stops)
     before = run.committed()
@@ -187,8 +188,9 @@ def _judge(run: Run, report: list[Result], result: Result) -> None:
     assert result.passed, f"{result}; logs in {run.folder}"
 
 
-def _log(run: Run) -> str:
-    return (run.folder / f"worker-{len(run.workers) - 1}.log").read_text(errors="replace")
+def _log(run: Run, back: int = 1) -> str:
+    """What the worker has said that was started last, or so many before."""
+    return (run.folder / f"worker-{len(run.workers) - back}.log").read_text(errors="replace")
 
 
 def _take_at_most(run: Run, topic: str, size: int) -> None:
