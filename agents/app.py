@@ -10,7 +10,6 @@ from typing import Any
 
 import faust
 from mode import CrashingSupervisor
-from prometheus_client import CollectorRegistry
 
 from agents import clients
 from agents.sender import Sender
@@ -46,12 +45,12 @@ class App(faust.App):
 
 
 def create_app(
-    settings: Settings, classifier: Classifier, registry: CollectorRegistry, *, clock: Callable[[], float] = time
+    settings: Settings, classifier: Classifier, metrics: Metrics, *, clock: Callable[[], float] = time
 ) -> App:
     """The app of one triage worker: one agent on the topic `tweets`."""
     app = App(**_faust_settings(settings))
     app.settings = settings
-    app.metrics = Metrics(registry)
+    app.metrics = metrics
     app.stop_wanted = asyncio.Event()
     retried = app.metrics.retries.labels("produce").inc
     app.sender = Sender(clients.aiokafka(settings.kafka), on_retry=retried)

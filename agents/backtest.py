@@ -173,7 +173,7 @@ def backtest(
         UnreadableFile: a file cannot be read.
     """
     reader = PostsReader(Brands(settings.brands), stdin=stdin)
-    router = Router(settings, classifier.model)
+    router = Router(settings, classifier.model, classifier.second)
     report, started = Report(), perf_counter()
     records = _records(reader, files)
     with ExitStack() as stack:

@@ -23,6 +23,7 @@ from agents import clients, live, topics
 from agents.broker import Broker
 from agents.children import Child, ChildFailed, child
 from agents.ports import free_port
+from models.second import available
 from pipeline import dead
 from pipeline import settings as settings_module
 from pipeline.routed import RoutedPost
@@ -134,6 +135,7 @@ def _settings(folder: Path, bootstrap: str, out: Console) -> tuple[Settings, Pat
         out.print(f"port {METRICS_PORT} is taken: /metrics is on {port}", style="yellow")
     content = yaml.safe_load((SAMPLE / "settings.yaml").read_text(encoding="utf-8"))
     content |= {"kafka": {"bootstrap_servers": [bootstrap]}, "metrics": {"port": port}}
+    content |= {"second_opinion": {"enabled": available()}}
     file = folder / "settings.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     return settings_module.load(file), file

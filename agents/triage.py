@@ -42,7 +42,7 @@ class Triage:
         on_stop: Callable[[BaseException], None],
     ) -> None:
         self._classifier = classifier
-        self._router = Router(settings, classifier.model)
+        self._router = Router(settings, classifier.model, classifier.second)
         self._sender = sender
         self._metrics = metrics
         self._clock = clock

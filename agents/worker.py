@@ -19,10 +19,11 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from agents import topics
 from agents.app import App, create_app
+from agents.classifiers import Counted, load_classifier
 from agents.health import Answer, HealthServer
-from models.classifier import StageClassifier
 from pipeline.classify import Classifier
 from pipeline.errors import BrokerError
+from pipeline.metrics import Metrics
 from pipeline.settings import Settings
 from pipeline.topics import TRIAGE_TOPICS
 
@@ -39,10 +40,12 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> None:
         TopicsError, ModelError, BrokerError: something is not as it must be before the first record.
         TooManyDead: so much is broken that the worker stopped by itself.
     """
-    classifier = StageClassifier.load(settings.model)
+    disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody asks for
+    metrics = Metrics(CollectorRegistry())
+    classifier = load_classifier(settings, Counted(metrics))
     topics.require(settings, TRIAGE_TOPICS)
     tune_interpreter()
-    asyncio.run(serve(settings, classifier, say))
+    asyncio.run(serve(settings, classifier, metrics, say))
 
 
 def tune_interpreter() -> None:
@@ -57,10 +60,9 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(0.0005)
 
 
-async def serve(settings: Settings, classifier: Classifier, say: Callable[[str], None]) -> None:
+async def serve(settings: Settings, classifier: Classifier, metrics: Metrics, say: Callable[[str], None]) -> None:
     """Run the app and its probes until the app is told to stop, or fails; then raise why."""
-    disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody asks for
-    app = create_app(settings, classifier, CollectorRegistry())
+    app = create_app(settings, classifier, metrics)
     app.metrics.build.info({"version": version("tweet-triage")})
     model = classifier.model
     app.metrics.model.info({"name": model.name, "version": model.version, "sha256": model.sha256})

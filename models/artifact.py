@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHIPPED = Path(__file__).parent / "artifacts" / "stages.npz"
-STEP = 1 / 256
+STEP = 1 / 4096
 """Weights are whole multiples of this: they take two bytes, and their float32 sums are exact in any order."""
 
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
@@ -74,7 +74,7 @@ def load_weights(path: Path = SHIPPED) -> Weights:
     features = parts.about.get("features")
     if features != ngrams.FEATURES:
         raise ModelError(f"{path} is for the features {features!r}, this is {ngrams.FEATURES!r}; {_REMEDY}")
-    pairs = np.zeros((ngrams.BUCKETS, 2), np.float32)
+    pairs = np.zeros((ngrams.COLUMNS, 2), np.float32)
     pairs[parts.buckets] = parts.steps * np.float32(STEP)
     return Weights(model, pairs.view(np.complex64).ravel(), parts.bias)
 
@@ -111,7 +111,7 @@ def _parts(content: bytes) -> _Parts:
     forms = [(part.dtype.str, part.shape) for part in parts[1:]]
     if forms != [("<u4", (count,)), ("<i2", (count, 2)), ("<f8", (3,))]:
         raise ValueError(f"arrays of another form: {forms}")
-    if (parts.buckets >= ngrams.BUCKETS).any():
+    if (parts.buckets >= ngrams.COLUMNS).any():
         raise ValueError("a bucket that does not exist")
     if not np.isfinite(parts.bias).all():
         raise ValueError("a bias that is not a number")

@@ -41,6 +41,10 @@ class StageClassifier:
         """Name, version and hash of the artifact."""
         return self._weights.model
 
+    @property
+    def second(self) -> None:
+        """There is none: this is one model alone."""
+
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """Judge a batch."""
         parts = probabilities(self.scores([post.text for post in posts]))
@@ -53,14 +57,21 @@ class StageClassifier:
         return ngrams.scores(texts, self._weights.pairs, self._weights.bias)
 
     def explain(self, post: Post) -> list[tuple[str, float]]:
-        """What each word and pair added to the winning stage's score, most telling first; together, the whole score."""
+        """What each word (with its runs of letters) and pair added to the winning stage's score; together, all."""
         found = ngrams.words([post.text])
         winner = int(probabilities(self.scores([post.text]))[0].argmax())
-        weights = self._stage_weights(ngrams.buckets(found), winner)
+        buckets, names = ngrams.buckets(found), ngrams.names(found)
         told: defaultdict[str, float] = defaultdict(float)
         told[ngrams.EVERY_POST] = float(self._weights.bias[winner])
-        for name, weight in zip(ngrams.names(found), (weights / np.sqrt(len(weights))).tolist(), strict=True):
+        root = np.sqrt(len(buckets))
+        for name, weight in zip(names, (self._stage_weights(buckets, winner) / root).tolist(), strict=True):
             told[name] += weight
+        owners = ngrams.run_owners(found)
+        for run in ngrams.run_buckets(found):
+            places = np.flatnonzero(run)
+            weights = self._stage_weights(run[places].astype(np.intp) + ngrams.BUCKETS, winner) / root
+            for owner, weight in zip(owners[places].tolist(), weights.tolist(), strict=True):
+                told[names[2 * owner]] += weight
         heard = [(name, added) for name, added in told.items() if added]
         return sorted(heard, key=lambda item: (-abs(item[1]), item[0]))
 

@@ -1,8 +1,11 @@
-"""Hashed words and word pairs of a whole batch of texts, in numpy alone: what the worker computes for every post.
+"""Hashed words, pairs of words and runs of letters of a whole batch of texts, in numpy alone.
 
 All texts of a batch stand in one array of bytes, each between two marks. A word is a run of letters, digits and
 @#'_$%&, or of "?", or of "!"; a mark is a word too. So each word has one pair (itself and the next word), the first and
 the last word of a text have pairs that say so, and no text is empty: there are no special cases.
+
+Runs of 3, 4 and 5 letters lie within one word, its edges counted as blanks ("help" has "_he", "hel", "elp", "lp_" and
+so on): a run has no blank but at its ends. Names of accounts and what follows a slash have no runs.
 
 The hash of a word is the polynomial sum of its bytes modulo 2^32, computed for all words at once from running sums: a
 byte's power is that of its place in the whole array, so a word's sum is multiplied by the inverse power of its start.
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FEATURES = "words-1"
+FEATURES = "words-runs-2"
 """Changes whenever the same text would fall into other buckets: weights made for others are refused."""
 BUCKETS = 1 << 18
+"""For words and pairs; as many again for runs of letters."""
+RUNS = (3, 4, 5)
+COLUMNS = 2 * BUCKETS
 SEED = 0x9E3779B1
 """Odd, so that it has an inverse modulo 2^32."""
 MIX_1, MIX_2, MIX_3 = 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F
@@ -62,12 +68,17 @@ _POWERS, _INVERSES = _powers(SEED, _READY), _powers(_INVERSE, _READY)
 
 
 class Words(NamedTuple):
-    """The words of a batch: the bytes they were read from, where each begins, its hash, and which of them are marks."""
+    """The words of a batch: the bytes they were read from, where each begins, its hash, and which of them are marks.
+
+    `letters` are the bytes as runs are read from them, one after the other: 0 where a blank is, a mark, the name of an
+    account or the tail of a link.
+    """
 
     data: bytes
     starts: NDArray[np.intp]
     hashes: NDArray[np.uint32]
     marks: NDArray[np.intp]
+    letters: NDArray[np.uint32]
 
 
 def words(texts: Sequence[str]) -> Words:
@@ -75,16 +86,23 @@ def words(texts: Sequence[str]) -> Words:
     data = _joined(texts)
     codes = np.frombuffer(data.translate(CODES), np.uint8)
     kinds = np.frombuffer(data.translate(KINDS), np.uint8)
-    starts = np.flatnonzero((kinds[1:] != kinds[:-1]) & (kinds[1:] != 0))
-    starts += 1
+    changes = np.flatnonzero(kinds[1:] != kinds[:-1])
+    changes += 1
+    is_word = kinds.take(changes) != 0
+    starts = changes[is_word]
     hashes = _polynomials(codes, starts)
     firsts = codes.take(starts)
-    hashes[firsts == ord("@")] = HANDLE
-    hashes[np.frombuffer(data, np.uint8).take(starts - 1) == ord("/")] = AFTER_SLASH
+    handles = firsts == ord("@")
+    tails = np.frombuffer(data, np.uint8).take(starts - 1) == ord("/")
+    marks = firsts == ord(MARK)
+    hashes[handles] = HANDLE
+    hashes[tails] = AFTER_SLASH
     hashes ^= hashes >> 15
     hashes *= np.uint32(MIX_1)
     hashes ^= hashes >> 13
-    return Words(data, starts, hashes, np.flatnonzero(firsts == ord(MARK)))
+    has_runs = is_word.copy()
+    has_runs[is_word] = ~(handles | tails | marks)
+    return Words(data, starts, hashes, np.flatnonzero(marks), _letters(codes, changes, has_runs))
 
 
 def buckets(found: Words) -> NDArray[np.intp]:
@@ -96,9 +114,27 @@ def buckets(found: Words) -> NDArray[np.intp]:
     return result.ravel()
 
 
+def run_buckets(found: Words) -> list[NDArray[np.uint32]]:
+    """For each length of RUNS the bucket of the run that begins at each byte; 0 where none begins there."""
+    letters = found.letters
+    filled = (letters != 0).astype(np.uint32)
+    two: NDArray[np.uint32] = letters[:-1] | letters[1:] << np.uint32(8)
+    three: NDArray[np.uint32] = two[:-1] | letters[2:] << np.uint32(16)
+    four: NDArray[np.uint32] = two[:-2] | two[2:] << np.uint32(16)
+    inner_3 = filled[1:-1]
+    inner_4 = inner_3[:-1] & inner_3[1:]
+    inner_5 = inner_4[:-1] & inner_4[1:]
+    return [
+        _bucket(three * np.uint32(MIX_1)) * inner_3,
+        _bucket(four * np.uint32(MIX_2)) * inner_4,
+        _bucket(four[:-1] * np.uint32(MIX_3) + letters[4:] * np.uint32(SEED)) * inner_5,
+    ]
+
+
 def scores(texts: Sequence[str], weights: NDArray[np.complex64], bias: NDArray[np.float64]) -> NDArray[np.float64]:
     """The scores of three classes, one row a text: its weights summed, over the root of their number, plus the bias.
 
+    Its number is that of its words and pairs; `weights` has COLUMNS of them, those of the runs in the second half.
     A bucket's weight is a complex number: its two parts are the weights of the first two classes, so that one addition
     adds both; the third class has minus their sum (scores are only ever compared, so three weights have two freedoms).
     """
@@ -107,6 +143,7 @@ def scores(texts: Sequence[str], weights: NDArray[np.complex64], bias: NDArray[n
     found = words(texts)
     ends = 2 * found.marks
     sums = np.add.reduceat(weights.take(buckets(found), mode="clip"), ends[:-1])
+    sums += np.add.reduceat(_run_weights(found, weights[BUCKETS:]), found.starts.take(found.marks[:-1]))
     result = np.empty((len(texts), 3))
     result[:, 0], result[:, 1] = sums.real, sums.imag
     result[:, 2] = -result[:, 0] - result[:, 1]
@@ -125,6 +162,36 @@ def names(found: Words) -> list[str]:
         right = END if place + 1 in marks else shown[place + 1]
         result += [EVERY_POST if place in marks else left, f"{left} {right}"]
     return result
+
+
+def run_owners(found: Words) -> NDArray[np.intp]:
+    """For each byte the place of the word that a run beginning there belongs to: the one that its second byte is in."""
+    return np.searchsorted(found.starts, np.arange(1, len(found.data) + 1), side="right") - 1
+
+
+def _run_weights(found: Words, weights: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """At each byte the weights of all runs that begin there, summed; bucket 0 stands for no run and weighs nothing."""
+    first, *others = run_buckets(found)
+    summed = weights.take(first, mode="clip")
+    for run in others:
+        summed[: len(run)] += weights.take(run, mode="clip")
+    return summed
+
+
+def _bucket(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The top 18 bits, mixed once more, for the letters alone leave the top ones too alike."""
+    hashes ^= hashes >> 15
+    hashes *= np.uint32(MIX_2)
+    hashes >>= 14
+    return hashes
+
+
+def _letters(codes: NDArray[np.uint8], changes: NDArray[np.intp], kept: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """The bytes of the words that are kept, everything else 0; `kept` says it of what begins at each change."""
+    letters = codes.astype(np.uint32)
+    letters[: changes[0]] = 0
+    letters[changes[0] :] *= np.repeat(kept, np.diff(changes, append=len(codes)))
+    return letters
 
 
 def _shown(data: bytes, start: int) -> str:

@@ -25,7 +25,11 @@ class Classifier(Protocol):
 
     @property
     def model(self) -> Model:
-        """Name, version and hash of the artifact."""
+        """Name, version and hash of the artifact that judges every post."""
+
+    @property
+    def second(self) -> Model | None:
+        """The same of the model that is asked where the first is unsure, if there is one."""
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """Judge a batch; safe to call from another thread, one call at a time."""

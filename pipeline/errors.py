@@ -4,6 +4,7 @@ TriageError
  ├── BadMessage       a record that can never be routed: to the dead-letter topic, with its reason
  ├── SettingsError    a setting is wrong or missing: stop at the start and say which
  ├── ModelError       the model's artifact cannot be used: stop at the start
+ ├── EvaluationError  a file of labelled posts cannot be used
  ├── TopicsError      topics are missing or differ from the declaration: stop at the start
  ├── BrokerError      the embedded broker cannot be fetched, started or reached
  └── TooManyDead      so much is broken that the fault is ours: stop, skip nothing
@@ -50,6 +51,10 @@ class SettingsError(TriageError):
 
 class ModelError(TriageError):
     """Raised when the model's artifact is missing, damaged, untrusted or of another version."""
+
+
+class EvaluationError(TriageError):
+    """Raised when a file of labelled posts cannot be used."""
 
 
 class TopicsError(TriageError):

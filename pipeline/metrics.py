@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -28,11 +29,12 @@ class BatchHistogram(Collector):
 
     def observe_all(self, values: Sequence[float]) -> None:
         """Count a batch of values; a negative one (a skewed clock) counts as zero."""
-        bounds = self._bounds
+        ordered = sorted(values)  # so that there is one search a bucket, not one a value
+        ends = [bisect_right(ordered, bound) for bound in self._bounds]
         with self._lock:
-            for value in values:
-                self._counts[bisect_left(bounds, value)] += 1
-            self._sum += sum(value for value in values if value > 0)
+            for place, (start, end) in enumerate(pairwise((0, *ends, len(ordered)))):
+                self._counts[place] += end - start
+            self._sum += sum(ordered[bisect_right(ordered, 0) :])
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """The cumulative buckets, as Prometheus wants them."""
@@ -74,6 +76,14 @@ class Metrics:
         self.retries = Counter(
             "triage_retries_total", "Attempts that failed and were repeated in place.", ["step"], registry=registry
         )
+        self.opinions = Counter(
+            "triage_second_opinions_total", "Posts of which the first model was unsure, by what came of it.",
+            ["outcome"], registry=registry,
+        )  # fmt: skip
+        self.shadow = Counter(
+            "triage_shadow_total", "Posts judged by model and challenger, by the stage that each gave.",
+            ["champion", "challenger"], registry=registry,
+        )  # fmt: skip
         self.rebalances = Counter("triage_rebalances_total", "Times that partitions were assigned.", registry=registry)
 
     def _declare_timings(self, registry: CollectorRegistry) -> None:

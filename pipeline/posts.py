@@ -99,9 +99,18 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     rules: tuple[str, ...] = ()
 
 
+class Opinion(StrEnum):
+    """Whose word stands: that of the model which sees every post, of the one asked where the first is unsure, ours."""
+
+    FIRST = "first"
+    SECOND = "second"
+    PERSON = "person"
+
+
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What a classifier says of one post: the best stage and the three scores, in the order of STAGES, summing to 1."""
 
     stage: Stage
     confidence: float
     scores: tuple[float, float, float]
+    decided_by: Opinion = Opinion.FIRST

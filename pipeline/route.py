@@ -12,7 +12,7 @@ import msgspec
 from pipeline.brands import Brands
 from pipeline.classify import Model, queue_for
 from pipeline.clean import clean
-from pipeline.posts import Attachment, Author, Link, Mention, Post, Priority, Queue, Stage, Verdict
+from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
     CE_TYPE,
     SCHEMA_VERSION,
@@ -60,13 +60,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 class Router:
     """Makes routed records; settings are read once, so that a post costs little."""
 
-    def __init__(self, settings: Settings, model: Model) -> None:
+    def __init__(self, settings: Settings, model: Model, second: Model | None = None) -> None:
         self.brands = Brands(settings.brands)
         self._thresholds = settings.thresholds.by_stage()
         self._targets = settings.targets
         self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
         self._urgent_followers = settings.urgent_followers
-        self._model = model
+        self._models = {Opinion.FIRST: model, Opinion.SECOND: second or model}
         self._sources: dict[str, list[tuple[str, bytes]]] = {}
 
     def route(self, post: Post, verdict: Verdict, place: Place, now: int) -> list[Outgoing]:
@@ -150,7 +150,12 @@ class Router:
 
     def _classification(self, verdict: Verdict, queue: Queue) -> Classification:
         return Classification(
-            verdict.stage, verdict.confidence, Scores(*verdict.scores), queue is Queue.REVIEW, "first", self._model
+            verdict.stage,
+            verdict.confidence,
+            Scores(*verdict.scores),
+            queue is Queue.REVIEW,
+            verdict.decided_by,
+            self._models[verdict.decided_by],
         )
 
     def _priority(self, post: Post, stage: Stage, addressed: bool) -> Priority:

@@ -194,6 +194,20 @@ class Thresholds(_Part):
         return {stage: getattr(self, stage.value) for stage in Stage}
 
 
+class SecondOpinion(_Part):
+    """The slower and better model, which is asked where the first is unsure; needs the extra second-opinion."""
+
+    enabled: bool = False
+    model: Path | None = None
+    """Its artifact; null: the one that is shipped."""
+    under: Share = 0.9
+    """Asked where the first model is less sure than this."""
+    posts_per_s: Annotated[float, Field(gt=0)] = 100.0
+    """So many posts a second at most ..."""
+    batch_ms: Annotated[float, Field(gt=0)] = 15.0
+    """... and no longer than this a batch: over it, the first opinion stands, and is counted."""
+
+
 class Settings(_Part):
     """All settings, checked together."""
 
@@ -210,6 +224,9 @@ class Settings(_Part):
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
     model: Path | None = None
     """The model's artifact; null: the one that is shipped."""
+    second_opinion: SecondOpinion = SecondOpinion()
+    challenger: Path | None = None
+    """Another artifact that scores every batch beside the model and decides nothing: see triage_shadow_total."""
 
     @field_validator("targets")
     @classmethod

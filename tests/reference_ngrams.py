@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby, pairwise
 
 from models import ngrams
@@ -18,6 +19,32 @@ def buckets(text: str) -> list[int]:
         result.append((left * ngrams.MIX_2 & _WORD) >> 14)
         result.append((left * ngrams.MIX_3 + right * ngrams.MIX_1 & _WORD) >> 14)
     return result
+
+
+def run_buckets(text: str) -> list[int]:
+    """The buckets of the runs of 3, 4 and 5 letters of one text."""
+    data = ngrams.plain(text.replace(ngrams.MARK.decode(), " ")).encode()
+    blanked, place = bytearray(), 0
+    for kind, group in groupby(data, _kind):
+        word = bytes(group)
+        shown = kind and not word.startswith(b"@") and data[place - 1 : place] != b"/"
+        blanked += re.sub(rb"[0-9]", b"0", word) if shown else bytes(len(word))
+        place += len(word)
+    letters = b"\0" + bytes(blanked) + b"\0"
+    return [
+        _run_bucket(letters[at : at + length])
+        for length in ngrams.RUNS
+        for at in range(len(letters) - length + 1)
+        if 0 not in letters[at + 1 : at + length - 1]
+    ]
+
+
+def _run_bucket(run: bytes) -> int:
+    number = int.from_bytes(run[:4], "little")
+    factors = {3: ngrams.MIX_1, 4: ngrams.MIX_2, 5: ngrams.MIX_3}
+    value = number * factors[len(run)] + (run[4] * ngrams.SEED if len(run) == 5 else 0) & _WORD
+    value ^= value >> 15
+    return (value * ngrams.MIX_2 & _WORD) >> 14
 
 
 def _hashes(text: str) -> list[int]:

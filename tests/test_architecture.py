@@ -84,7 +84,7 @@ def test_functions_are_short() -> None:
 
 def test_only_the_agent_loop_catches_everything() -> None:
     """A broad handler stands only where a record must be kept whatever happens."""
-    allowed = {"agents/triage.py": 2, "pipeline/triage.py": 1}
+    allowed = {"agents/triage.py": 2, "pipeline/triage.py": 1, "pipeline/panel.py": 1, "models/second.py": 1}
     found: dict[str, int] = {}
     for path in [file for package in PACKAGES for file in _files(package)]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -24,8 +24,8 @@ BIAS = np.array([0.5, -0.25, -0.25])
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A small file of weights."""
-    steps = np.zeros((ngrams.BUCKETS, 2), np.int16)
-    steps[7] = 256, -512
+    steps = np.zeros((ngrams.COLUMNS, 2), np.int16)
+    steps[7] = 4096, -8192
     path = tmp_path / "small.npz"
     save_weights(path, "small", "1.2.3", steps, BIAS)
     return path
@@ -113,7 +113,7 @@ def test_weights_for_other_features_are_refused(tmp_path: Path) -> None:
         {"bias": np.zeros(2)},
         {"steps": np.zeros((1, 3), "<i2")},
         {"steps": np.zeros((1, 2))},
-        {"buckets": np.array([ngrams.BUCKETS], "<u4")},
+        {"buckets": np.array([ngrams.COLUMNS], "<u4")},
     ],
 )
 def test_other_contents_are_refused(tmp_path: Path, changed: dict[str, np.ndarray]) -> None:

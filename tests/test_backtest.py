@@ -38,6 +38,7 @@ class ByWords:
     """Judges by a word: `down` is proactive, `love` engagement, `hm` unsure, everything else reactive."""
 
     model = Model("words", "1", "0" * 64)
+    second = None
 
     def __init__(self) -> None:
         self.batches: list[int] = []

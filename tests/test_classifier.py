@@ -45,7 +45,7 @@ def pipeline_scores() -> Callable[[list[str]], NDArray[np.float64]]:
 
 def toy(words: dict[str, complex]) -> StageClassifier:
     """A model that knows a few words: the real part speaks for reactive, the imaginary one for proactive."""
-    pairs = np.zeros(ngrams.BUCKETS, np.complex64)
+    pairs = np.zeros(ngrams.COLUMNS, np.complex64)
     for word, weight in words.items():
         pairs[ngrams.buckets(ngrams.words([word]))[2]] = weight
     return StageClassifier(Weights(Model("toy", "1", "0"), pairs, np.array([0.25, 0.25, -0.5])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,9 +23,19 @@ TEXTS = st.lists(st.one_of(st.text(ALPHABET, max_size=60), st.sampled_from(["", 
 
 
 def rows(texts: list[str]) -> list[list[int]]:
-    """The fast version's buckets, a list a text."""
+    """The fast version's buckets of words and pairs, a list a text."""
     found = ngrams.words(texts)
     return [part.tolist() for part in np.split(ngrams.buckets(found), 2 * found.marks[1:-1])]
+
+
+def runs(texts: list[str]) -> list[list[int]]:
+    """The fast version's buckets of runs, in order, a list a text."""
+    found = ngrams.words(texts)
+    begins = found.starts.take(found.marks)
+    return [
+        sorted(bucket for run in ngrams.run_buckets(found) for bucket in run[start:end].tolist() if bucket)
+        for start, end in pairwise(begins.tolist())
+    ]
 
 
 @STEADY
@@ -32,22 +43,26 @@ def rows(texts: list[str]) -> list[list[int]]:
 def test_fast_and_slow_buckets_are_the_same(texts: list[str]) -> None:
     """Any Unicode, empty texts and the mark itself fall into the buckets that plain Python computes, text by text."""
     expected = [reference_ngrams.buckets(text) for text in texts]
+    expected_runs = [sorted(filter(None, reference_ngrams.run_buckets(text))) for text in texts]
 
     assert expected == rows(texts)
+    assert expected_runs == runs(texts)
 
 
 @STEADY
 @given(TEXTS)
 def test_the_matrix_counts_the_buckets(texts: list[str]) -> None:
-    """A row of the matrix holds each bucket's count over the root of how many n-grams the text has."""
+    """A row of the matrix holds each bucket's count over the root of how many words and pairs the text has."""
     expected = []
     for text in texts:
         found = reference_ngrams.buckets(text)
-        expected.append({bucket: pytest.approx(n / len(found) ** 0.5) for bucket, n in Counter(found).items()})
+        counted = Counter([*found, *(ngrams.BUCKETS + run for run in reference_ngrams.run_buckets(text) if run)])
+        expected.append({bucket: pytest.approx(n / len(found) ** 0.5) for bucket, n in counted.items()})
 
     matrix = HashedNgrams().transform(texts)
+    matrix.sum_duplicates()
 
-    assert (len(texts), ngrams.BUCKETS) == matrix.shape
+    assert (len(texts), ngrams.COLUMNS) == matrix.shape
     assert expected == [dict(zip(row.indices.tolist(), row.data.tolist(), strict=True)) for row in matrix]
 
 
@@ -56,7 +71,8 @@ def test_the_matrix_counts_the_buckets(texts: list[str]) -> None:
 def test_scores_are_the_matrix_times_the_weights(texts: list[str], seed: int) -> None:
     """The fused scorer gives what the matrix product gives, within a millionth."""
     random = np.random.default_rng(seed)
-    steps = random.integers(-900, 900, (ngrams.BUCKETS, 2)).astype(np.float32) / 256
+    steps = random.integers(-900, 900, (ngrams.COLUMNS, 2)).astype(np.float32) / 256
+    steps[ngrams.BUCKETS] = 0  # the bucket that stands for no run
     bias = random.normal(size=3)
     columns = np.stack([*steps.T, -steps.sum(axis=1)], axis=1).astype(np.float64)
     expected = HashedNgrams().transform(texts) @ columns + bias
@@ -88,6 +104,7 @@ def test_a_text_is_judged_alike_in_any_batch() -> None:
 def test_what_is_folded(one: str, other: str) -> None:
     """Handles, digits, links, case, typographic apostrophes and dots, and separators make no difference."""
     assert rows([one]) == rows([other])
+    assert runs([one]) == runs([other])
 
 
 @pytest.mark.parametrize(
@@ -100,9 +117,13 @@ def test_what_is_told_apart(one: str, other: str) -> None:
 
 def test_buckets_stay_where_they_are() -> None:
     """Weights on disk rely on these numbers: whoever changes them changes FEATURES too."""
-    expected = ("words-1", [238843, 104866, 131933, 260859, 125804, 22159, 62096, 180296, 118748, 87428, 167580, 28554])
+    expected = (
+        "words-runs-2",
+        [238843, 104866, 131933, 260859, 125804, 22159, 62096, 180296, 118748, 87428, 167580, 28554],
+    )
 
     assert expected == (ngrams.FEATURES, rows(["Is it down? @acme"])[0])
+    assert [24130, 38185, 78469, 81168, 84307, 202446, 237287, 248717, 256710] == runs(["help"])[0]
 
 
 def test_names_stand_beside_their_buckets() -> None:
@@ -116,9 +137,28 @@ def test_names_stand_beside_their_buckets() -> None:
     assert len(names) == len(ngrams.buckets(found))
 
 
+def test_runs_lie_within_a_word() -> None:
+    """A word of four letters, its edges blank, has nine runs: four of 3, three of 4, two of 5; an account has none."""
+    assert 9 == len(runs(["help"])[0])
+    assert runs(["help"]) == runs(["@acme help https://t.co/abc"[6:10]])
+    assert [] == runs(["@acme"])[0]
+    assert runs(["see https://t.co/abc"]) == runs(["see https://t.co/"])
+    assert sorted(runs(["help me"])[0]) == sorted(runs(["help"])[0] + runs(["me"])[0])
+
+
+def test_each_run_belongs_to_its_word() -> None:
+    """The word that a run is shown under is the one that its letters stand in."""
+    found = ngrams.words(["help me"])
+    names, owners = ngrams.names(found)[::2], ngrams.run_owners(found)
+
+    shown = Counter(names[owners[place]] for run in ngrams.run_buckets(found) for place in np.flatnonzero(run))
+
+    assert {"help": 9, "me": 3} == dict(shown)
+
+
 def test_no_texts_no_rows() -> None:
     """An empty batch has no scores."""
-    weights = np.zeros(ngrams.BUCKETS, np.complex64)
+    weights = np.zeros(ngrams.COLUMNS, np.complex64)
 
     assert ngrams.scores([], weights, np.zeros(3)).shape == (0, 3)
 
@@ -128,7 +168,7 @@ def test_the_transformer_keeps_to_the_rules_of_scikit_learn() -> None:
     transformer = clone(HashedNgrams()).set_params()
 
     assert transformer.get_params() == {}
-    assert transformer.fit(["x"]).transform(["x"]).shape == (1, ngrams.BUCKETS)
+    assert transformer.fit(["x"]).transform(["x"]).shape == (1, ngrams.COLUMNS)
     assert not transformer.__sklearn_tags__().requires_fit
 
 

@@ -280,6 +280,7 @@ class Sure:
     """A classifier that takes all for reactive."""
 
     model = Model("sure", "1", "0" * 64)
+    second = None
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict a post."""

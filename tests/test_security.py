@@ -20,6 +20,7 @@ from agents.broker import Broker
 from agents.broker_properties import Secure
 from models.classifier import StageClassifier
 from pipeline.errors import BrokerError, SettingsError
+from pipeline.metrics import Metrics
 from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol, Settings, Topics
 from pipeline.topics import TRIAGE_TOPICS
 
@@ -67,7 +68,7 @@ def test_the_workers_own_clients_come_in(secure: tuple[Broker, Path]) -> None:
     topics.create(settings)
 
     async def main() -> set[int]:
-        app = create_app(settings, StageClassifier.load(None), CollectorRegistry())
+        app = create_app(settings, StageClassifier.load(None), Metrics(CollectorRegistry()))
         await app.sender.start()
         await app.start()
         async with asyncio.timeout(30):

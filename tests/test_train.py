@@ -1,4 +1,4 @@
-"""Training: the same corpus gives the same model, judged on industries that it has not seen."""
+"""Training: the same corpus gives the same model, judged on families that it has not seen."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CORPUS = train.HERE / "corpus" / "posts.csv"
 @pytest.fixture(scope="module")
 def small() -> Corpus:
     """Every fifth post of the corpus."""
-    texts, stages, industries = read_corpus(CORPUS)
-    return Corpus(texts[::5], stages[::5], industries[::5])
+    whole = read_corpus(CORPUS)
+    return Corpus(whole.texts[::5], whole.stages[::5], whole.families[::5], whole.industries[::5], whole.languages[::5])
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,17 @@ def trained(small: Corpus) -> train.Trained:
 
 
 def test_the_corpus_is_in_order() -> None:
-    """Ids and texts are unique, the stages are ours, each well represented, in at least 30 industries."""
+    """Ids and texts are unique, the stages are ours, each well represented, in at least 30 families."""
     with CORPUS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
     stages = Counter(row["stage"] for row in rows)
 
-    assert list(rows[0]) == ["id", "text", "stage", "industry"]
+    assert list(rows[0]) == ["id", "text", "stage", "industry", "kind", "language", "family"]
     assert len(rows) == len({row["id"] for row in rows}) == len({row["text"].strip().casefold() for row in rows})
     assert {stage.value for stage in Stage} == set(stages)
     assert min(stages.values()) >= 500
-    assert len({row["industry"] for row in rows}) >= 30
+    assert len({row["family"] for row in rows}) >= 30
 
 
 def test_the_same_corpus_gives_the_same_model(small: Corpus, trained: train.Trained) -> None:
@@ -60,18 +60,18 @@ def test_the_same_corpus_gives_the_same_model(small: Corpus, trained: train.Trai
     assert said[2].startswith("macro-F1 0.")
 
 
-def test_no_industry_is_judged_by_a_model_that_knows_it(small: Corpus) -> None:
-    """Each fold learns and judges different industries, and each post is judged once."""
-    industries = np.array(small.industries)
-    folds = list(train._folds(small, 3))
+def test_no_family_is_judged_by_a_model_that_knows_it(small: Corpus) -> None:
+    """Each fold learns and judges different families, and each post is judged once."""
+    families = np.array(small.families)
+    folds = list(train.folds(small, 3))
 
     assert list(range(len(small.texts))) == sorted(row for _, unseen in folds for row in unseen.tolist())
     for learnt, unseen in folds:
-        assert set() == set(industries[learnt]) & set(industries[unseen])
+        assert set() == set(families[learnt]) & set(families[unseen])
 
 
 def test_it_learns_something(trained: train.Trained) -> None:
-    """From 480 posts, unseen industries are judged far better than by chance."""
+    """From 480 posts, unseen families are judged far better than by chance."""
     assert trained.figures.macro_f1 > 0.55
     assert trained.figures.ece < 0.15
 
@@ -106,7 +106,7 @@ def test_temperature_calms_what_is_too_sure() -> None:
 
 
 def test_figures_by_industry() -> None:
-    """A perfect and a hopeless industry are told apart."""
+    """A perfect and a hopeless family are told apart."""
     scores = np.eye(3)[[0, 1, 1, 0]] * 9.0
 
     found = figures(scores, np.array([0, 1, 0, 1]), ["a", "a", "b", "b"])
@@ -115,7 +115,7 @@ def test_figures_by_industry() -> None:
     assert found.by_stage["reactive"] == (2, 0.5, 0.5, 0.5)
 
 
-@pytest.mark.parametrize("content", ["text,stage\nhello,reactive\n", "text,stage,industry\nhello,angry,cars\n"])
+@pytest.mark.parametrize("content", ["text,stage\nhello,reactive\n", "text,stage,family\nhello,angry,cars\n"])
 def test_a_broken_corpus_is_refused(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing column or an unknown stage ends with code 1 and a message."""
     path = tmp_path / "posts.csv"
@@ -124,7 +124,7 @@ def test_a_broken_corpus_is_refused(tmp_path: Path, content: str, capsys: pytest
     with pytest.raises(ModelError, match="is not a corpus"):
         read_corpus(path)
     assert train.main(["--corpus", str(path)]) == 1
-    assert "it needs the columns text, stage and industry" in capsys.readouterr().out
+    assert "it needs the columns text, stage, family" in capsys.readouterr().out
 
 
 def test_the_command_writes_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

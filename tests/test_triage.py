@@ -27,6 +27,7 @@ class FakeClassifier:
     """Reactive, as sure as the text's length says; throws at the word bomb."""
 
     model = Model("fake", "1", "0" * 64)
+    second = None
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict a post."""

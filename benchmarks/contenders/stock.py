@@ -20,6 +20,7 @@ class StockClassifier:
     """What one writes in an afternoon."""
 
     model = Model("stock", "1", "0" * 64)
+    second = None
 
     def __init__(self) -> None:
         with CORPUS.open(newline="", encoding="utf-8") as file:

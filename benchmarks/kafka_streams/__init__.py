@@ -24,7 +24,8 @@ def command(settings: Path) -> list[str]:
     """Build if need be, write the weights beside the settings, and say how it is started."""
     target = ROOT / "build" / "kafka_streams"
     classpath = target / "classpath"
-    if not classpath.exists():
+    sources = max(path.stat().st_mtime for path in HERE.rglob("*") if path.is_file())
+    if not classpath.exists() or classpath.stat().st_mtime < sources:
         build = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), f"-DbuildDirectory={target}", "package"]
         subprocess.run([*build, "dependency:build-classpath", f"-Dmdep.outputFile={classpath}"], check=True)
     weights = settings.with_suffix(".weights")

@@ -9,10 +9,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from agents import worker
 from models.classifier import StageClassifier
 from pipeline import settings as settings_module
 from pipeline.classify import Model
+from pipeline.metrics import Metrics
 from pipeline.posts import Post, Verdict
 
 
@@ -28,6 +31,10 @@ class Faulty:
     def model(self) -> Model:
         """The shipped model's."""
         return self._inner.model
+
+    @property
+    def second(self) -> None:
+        """None."""
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """Slow: two seconds a call. Throwing: every third call, and always where post 100 is in the batch."""
@@ -46,4 +53,5 @@ class Faulty:
 if __name__ == "__main__":
     settings = settings_module.load(Path(sys.argv[sys.argv.index("--settings") + 1]))
     classifier = Faulty(os.environ["FAULT"])
-    asyncio.run(worker.serve(settings, classifier, lambda line: print(line, file=sys.stderr, flush=True)))
+    metrics = Metrics(CollectorRegistry())
+    asyncio.run(worker.serve(settings, classifier, metrics, lambda line: print(line, file=sys.stderr, flush=True)))

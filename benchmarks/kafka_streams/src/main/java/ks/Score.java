@@ -16,7 +16,7 @@ final class Score {
     private static final byte[] CODES = new byte[256], KINDS = new byte[256];
     private static final int MARK = mixed(0x1e);
 
-    private final float[] pairs = new float[2 * BUCKETS];
+    private final float[] pairs = new float[4 * BUCKETS];
     private final double[] bias = new double[3];
 
     static {
@@ -45,18 +45,26 @@ final class Score {
         return h ^ h >>> 13;
     }
 
+    private static int bucket(int h) {
+        h ^= h >>> 15;
+        return (h * MIX_2) >>> 14;
+    }
+
     /** Probabilities in the order reactive, proactive, engagement, rounded to four digits so that they sum to one. */
     double[] of(String text) {
         byte[] b = plain(text).getBytes(StandardCharsets.UTF_8);
         double first = 0, second = 0;
         int left = MARK, count = 0, i = 0, n = b.length;
+        int[] letters = new int[n + 2];
         while (true) {
             while (i < n && KINDS[b[i] & 255] == 0) i++;
             int right = MARK;
             if (i < n) {
                 int kind = KINDS[b[i] & 255], start = i, h = 0, power = 1;
                 for (; i < n && KINDS[b[i] & 255] == kind; i++, power *= SEED) h += (CODES[b[i] & 255] & 255) * power;
-                right = mixed(start > 0 && b[start - 1] == '/' ? AFTER_SLASH : b[start] == '@' ? HANDLE : h);
+                boolean tail = start > 0 && b[start - 1] == '/', handle = b[start] == '@';
+                right = mixed(tail ? AFTER_SLASH : handle ? HANDLE : h);
+                if (!tail && !handle) for (int k = start; k < i; k++) letters[k + 1] = CODES[b[k] & 255] & 255;
             }
             int one = (left * MIX_2) >>> 14, two = (left * MIX_3 + right * MIX_1) >>> 14;
             first += pairs[2 * one] + pairs[2 * two];
@@ -64,6 +72,22 @@ final class Score {
             count += 2;
             if (right == MARK && i >= n) break;
             left = right;
+        }
+        for (int k = 0; k + 2 < letters.length; k++) {
+            if (letters[k + 1] == 0) continue;
+            int run = letters[k] | letters[k + 1] << 8 | letters[k + 2] << 16;
+            int at = 2 * (BUCKETS + bucket(run * MIX_1));
+            first += pairs[at];
+            second += pairs[at + 1];
+            if (k + 3 >= letters.length || letters[k + 2] == 0) continue;
+            run |= letters[k + 3] << 24;
+            at = 2 * (BUCKETS + bucket(run * MIX_2));
+            first += pairs[at];
+            second += pairs[at + 1];
+            if (k + 4 >= letters.length || letters[k + 3] == 0) continue;
+            at = 2 * (BUCKETS + bucket(run * MIX_3 + letters[k + 4] * SEED));
+            first += pairs[at];
+            second += pairs[at + 1];
         }
         double root = Math.sqrt(count);
         return shares(first / root + bias[0], second / root + bias[1], (-first - second) / root + bias[2]);

@@ -1,0 +1,61 @@
+"""The classifier that settings ask for: the first model, a second opinion beside it, a challenger behind it."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from models.classifier import StageClassifier
+from models.second import SecondOpinion
+from pipeline.classify import Classifier
+from pipeline.metrics import Metrics
+from pipeline.panel import Budget, Observer, Panel, Shadowed
+from pipeline.posts import Stage
+from pipeline.settings import SecondOpinion as SecondSettings
+from pipeline.settings import Settings
+
+
+class Counted:
+    """Tells the metrics what the panel did; implements pipeline.panel.Observer."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def opinions(self, outcome: str, count: int) -> None:
+        """So many posts were confirmed, changed, or left over_budget."""
+        self._metrics.opinions.labels(outcome).inc(count)
+
+    def shadow(self, champion: Stage, challenger: Stage) -> None:
+        """One post was judged so by each."""
+        self._metrics.shadow.labels(champion.value, challenger.value).inc()
+
+
+class Silent:
+    """For where nothing is counted; implements pipeline.panel.Observer."""
+
+    def opinions(self, outcome: str, count: int) -> None:
+        """Nothing."""
+
+    def shadow(self, champion: Stage, challenger: Stage) -> None:
+        """Nothing."""
+
+
+def load_classifier(settings: Settings, observer: Observer) -> Classifier:
+    """Load what settings name, and check it.
+
+    Raises:
+        ModelError: an artifact cannot be used, or the second opinion is wanted and not installed.
+    """
+    classifier: Classifier = StageClassifier.load(settings.model)
+    second = settings.second_opinion
+    if second.enabled:
+        classifier = with_second(classifier, second, observer)
+    if settings.challenger is not None:
+        classifier = Shadowed(classifier, StageClassifier.load(settings.challenger), observer)
+    return classifier
+
+
+def with_second(first: Classifier, settings: SecondSettings, observer: Observer, *, unlimited: bool = False) -> Panel:
+    """The first model with the second opinion beside it; `unlimited` where no stream waits, as in an evaluation."""
+    rate, batch_s = (1e9, 1e9) if unlimited else (settings.posts_per_s, settings.batch_ms / 1000)
+    budget = Budget(rate, batch_s, monotonic)
+    return Panel(first, SecondOpinion.load(settings.model), under=settings.under, budget=budget, observer=observer)
