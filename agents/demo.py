@@ -22,6 +22,7 @@ from rich.live import Live
 from agents import clients, live, topics
 from agents.broker import Broker
 from agents.children import Child, ChildFailed, child
+from agents.interrupts import Interrupts
 from agents.ports import free_port
 from models.second import available
 from pipeline import dead
@@ -56,6 +57,7 @@ def run_demo(options: Options, out: Console) -> bool:
         BrokerError, TopicsError, ChildFailed: with what to do.
     """
     with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tweet-triage-")))
         broker = stack.enter_context(Broker(folder / "kafka", log=lambda line: out.print(line, style="dim")))
         out.print(f"Apache Kafka answers on {broker.bootstrap}", style="dim")
@@ -70,7 +72,7 @@ def run_demo(options: Options, out: Console) -> bool:
         tally = Tally()
         screen = Screen(tally, len(POSTS.read_bytes().splitlines()), metrics, options, out)
         try:
-            _follow(settings, tally, screen, [worker, replay])
+            _follow(settings, tally, screen, [worker, replay], interrupts)
         except KeyboardInterrupt:
             out.print("stopped by Ctrl-C", style="yellow")
             screen.interrupted = True
@@ -153,7 +155,7 @@ def _wait_until_ready(worker: Child, port: int) -> None:
     raise ChildFailed(f"the worker is not ready after {QUIET_S:.0f} s: {worker.log.read_text(errors='replace')[-500:]}")
 
 
-def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Child]) -> None:
+def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Child], interrupts: Interrupts) -> None:
     """Read what comes out until every post of the sample is accounted for."""
     consumer = _consumer(settings)
     news_at = monotonic()
@@ -162,6 +164,7 @@ def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Chi
             while tally.rows < screen.total:
                 before = tally.rows
                 _take(consumer, settings, tally)
+                interrupts.check()
                 show()
                 for child in children:
                     child.check()

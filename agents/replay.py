@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from agents import clients
+from agents.interrupts import Interrupts
 from agents.posts_file import Item, PostsReader
 from pipeline.brands import Brands
 from pipeline.errors import BrokerError, SettingsError, TopicsError
@@ -170,9 +171,14 @@ class _Replay:
         self._started = self._world.now()
         interrupted = False
         try:
-            with _progress(out, self._world.now) as show:
+            with _progress(out, self._world.now) as show, Interrupts() as interrupts:
+
+                def tick(left: float) -> None:
+                    interrupts.check()
+                    show(self._sent, self._share(reader, len(files)), left)
+
                 posts = islice(self._in_order(self._chosen(reader, files)), self._pace.limit)
-                for item in self._paced(posts, lambda left: show(self._sent, self._share(reader, len(files)), left)):
+                for item in self._paced(posts, tick):
                     self._send(item, next(partitions) if item.key is None else None)
         except KeyboardInterrupt:
             interrupted = True

@@ -9,6 +9,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from agents import clients
+from agents.interrupts import Interrupts
 from pipeline.errors import TopicsError
 from pipeline.posts import Queue
 from pipeline.route import topic_of
@@ -31,9 +32,11 @@ def tail(
             newest.append(value)
         for value in newest:
             say(value.decode() if as_json else line(value))
-        while follow:
-            for value in _once(_polled(consumer)):
-                say(value.decode() if as_json else line(value))
+        with Interrupts() as interrupts:
+            while follow:
+                for value in _once(_polled(consumer)):
+                    say(value.decode() if as_json else line(value))
+                interrupts.check()
     finally:
         consumer.close()
 
