@@ -162,7 +162,8 @@ class Worker(_Part):
     in_flight: Annotated[int, Field(ge=1, le=16)] = 4
     """So many batches are under way at once; offsets move in order all the same."""
     fetch_bytes: Annotated[int, Field(ge=65_536)] = 16 * 1024 * 1024
-    commit_interval_s: Annotated[float, Field(gt=0)] = 0.5
+    commit_interval_s: Annotated[float, Field(gt=0)] = 0.25
+    """A kill repeats at most what was done since the last commit."""
     session_timeout_s: Annotated[float, Field(ge=6)] = 10.0
     produce_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     stalled_after_s: Annotated[float, Field(gt=0)] = 60.0
