@@ -150,17 +150,16 @@ def evaluate(
     from rich.console import Console
 
     from agents import evaluate as shown
-    from agents.classifiers import Silent, with_second
-    from models.classifier import StageClassifier
+    from agents.classifiers import Silent, load_first, with_second
     from models.evaluate import evaluate as run
     from models.evaluate import read_labelled
     from models.second import available
 
     settings = _load(context)
-    first = StageClassifier.load(settings.model)
+    first = load_first(settings.model)
     asked = (settings.second_opinion.enabled or available()) if second is None else second
     both = with_second(first, settings.second_opinion, Silent(), unlimited=True) if asked else first
-    found = run(read_labelled(file), both, first, settings.thresholds.by_stage())
+    found = run(read_labelled(file), both, first, settings.thresholds_by_stage())
     if page is not None:
         shown.write_page(found, page, f"{first.model.name} {first.model.version} on {file.name}")
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import monotonic
 
 from models.classifier import StageClassifier
@@ -45,13 +46,22 @@ def load_classifier(settings: Settings, observer: Observer) -> Classifier:
     Raises:
         ModelError: an artifact cannot be used, or the second opinion is wanted and not installed.
     """
-    classifier: Classifier = StageClassifier.load(settings.model)
+    classifier = load_first(settings.model)
     second = settings.second_opinion
     if second.enabled:
         classifier = with_second(classifier, second, observer)
     if settings.challenger is not None:
-        classifier = Shadowed(classifier, StageClassifier.load(settings.challenger), observer)
+        classifier = Shadowed(classifier, load_first(settings.challenger), observer)
     return classifier
+
+
+def load_first(path: Path | None) -> Classifier:
+    """The shipped model, another's weights, or (a name that ends in .skops) any scikit-learn Pipeline."""
+    if path is None or path.suffix != ".skops":
+        return StageClassifier.load(path)
+    from models.any_pipeline import PipelineClassifier  # scikit-learn costs a second and 60 MB: only where it is used
+
+    return PipelineClassifier.load(path)
 
 
 def with_second(first: Classifier, settings: SecondSettings, observer: Observer, *, unlimited: bool = False) -> Panel:

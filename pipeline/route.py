@@ -62,7 +62,7 @@ class Router:
 
     def __init__(self, settings: Settings, model: Model, second: Model | None = None) -> None:
         self.brands = Brands(settings.brands)
-        self._thresholds = settings.thresholds.by_stage()
+        self._thresholds = settings.thresholds_by_stage()
         self._targets = settings.targets
         self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
         self._urgent_followers = settings.urgent_followers

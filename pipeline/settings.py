@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
+from pipeline.costs import threshold
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue, Stage
 
@@ -28,6 +29,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Targets = dict[Queue, Annotated[int, Field(gt=0)] | None]
 
 _HARM = """
@@ -183,16 +185,30 @@ class Metrics(_Part):
     """0: any free port."""
 
 
+class Costs(_Part):
+    """What a mistake costs, beside what a look by a person costs; the thresholds follow from it."""
+
+    missed_reactive: Cost = 5.0
+    """A customer with an issue waits in the wrong queue."""
+    missed_proactive: Cost = 4.0
+    """A broad issue is not seen as one."""
+    missed_engagement: Cost = 2.0
+    """A general post is answered, or told to many, for nothing."""
+    review: Cost = 1.0
+    """A person looks at the post and moves it."""
+
+    def thresholds(self) -> dict[Stage, float]:
+        """The confidence from which acting costs less than review, by stage."""
+        cost_of = {stage: getattr(self, f"missed_{stage.value}") for stage in Stage}
+        return {stage: threshold(stage, cost_of, self.review) for stage in Stage}
+
+
 class Thresholds(_Part):
-    """Under this confidence a verdict for the stage goes to review."""
+    """Under this confidence a verdict for the stage goes to review; null: what the costs say."""
 
-    reactive: Share = 0.50
-    proactive: Share = 0.50
-    engagement: Share = 0.50
-
-    def by_stage(self) -> dict[Stage, float]:
-        """The thresholds, by stage."""
-        return {stage: getattr(self, stage.value) for stage in Stage}
+    reactive: Share | None = None
+    proactive: Share | None = None
+    engagement: Share | None = None
 
 
 class SecondOpinion(_Part):
@@ -217,6 +233,7 @@ class Settings(_Part):
     topics: Topics = Topics()
     worker: Worker = Worker()
     metrics: Metrics = Metrics()
+    costs: Costs = Costs()
     thresholds: Thresholds = Thresholds()
     targets: Targets = TARGETS
     """Seconds to the first answer by queue; null: no answer is due. Queues that are not named keep their default."""
@@ -228,6 +245,11 @@ class Settings(_Part):
     second_opinion: SecondOpinion = SecondOpinion()
     challenger: Path | None = None
     """Another artifact that scores every batch beside the model and decides nothing: see triage_shadow_total."""
+
+    def thresholds_by_stage(self) -> dict[Stage, float]:
+        """The thresholds that hold: those of the settings, else what the costs say."""
+        said = {stage: getattr(self.thresholds, stage.value) for stage in Stage}
+        return self.costs.thresholds() | {stage: share for stage, share in said.items() if share is not None}
 
     @field_validator("targets")
     @classmethod

@@ -6,9 +6,8 @@ import pytest
 
 from pipeline.classify import queue_for
 from pipeline.posts import Queue, Stage, Verdict
-from pipeline.settings import Thresholds
 
-THRESHOLDS = Thresholds(reactive=0.6, proactive=0.7, engagement=0.0).by_stage()
+THRESHOLDS = {Stage.REACTIVE: 0.6, Stage.PROACTIVE: 0.7, Stage.ENGAGEMENT: 0.0}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def test_under_its_stages_threshold_to_review(stage: Stage, confidence: float, e
 @pytest.mark.parametrize("stage", Stage)
 def test_a_threshold_of_one_sends_all_but_the_certain_to_review(stage: Stage) -> None:
     """The strictest threshold lets through only what has no doubt left."""
-    strict = Thresholds(reactive=1, proactive=1, engagement=1).by_stage()
+    strict = dict.fromkeys(Stage, 1.0)
 
     found = [queue_for(Verdict(stage, confidence, (1, 0, 0)), strict) for confidence in (0.999, 1.0)]
 

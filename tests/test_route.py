@@ -26,7 +26,7 @@ from pipeline.triage import triage
 
 ACME = Brand(name="acme", handles=("Acme", "AcmeHelp"), ids=("9",), aliases=("acme corp",))
 OTTO = Brand(name="otto", handles=("Otto",), targets={Queue.REACTIVE: 60})
-SETTINGS = Settings(brands=(ACME, OTTO), thresholds=Thresholds(reactive=0.6))
+SETTINGS = Settings(brands=(ACME, OTTO), thresholds=Thresholds(reactive=0.6, proactive=0.5, engagement=0.5))
 ROUTER = Router(SETTINGS, Model("m", "1", "0" * 64))
 PLACE = Place("tweets", 3, 42, 1_000)
 
@@ -74,7 +74,7 @@ def _strings(part: Any) -> list[str]:
 )
 def test_the_threshold_is_the_stages_own(stage: Stage, confidence: float, expected: Queue) -> None:
     """Under its stage's threshold a verdict goes to review."""
-    assert expected == queue_for(_verdict(stage, confidence), SETTINGS.thresholds.by_stage())
+    assert expected == queue_for(_verdict(stage, confidence), SETTINGS.thresholds_by_stage())
 
 
 @pytest.mark.parametrize(
