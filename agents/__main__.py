@@ -168,6 +168,27 @@ def evaluate(
         shown.show(found, Console())
 
 
+@app.command("train", epilog=EPILOG)
+def train_model(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="CSV with text and label; also brand. In order of time if of one brand.")],
+    base: Annotated[bool, typer.Option("--base/--no-base", help="On top of the project's own posts, or alone.")] = True,
+    out: Annotated[Path, typer.Option(help="A folder for the artifacts and the model card.")] = Path("model"),
+    force: Annotated[bool, typer.Option("--force", help="Write it though it is worse than the model in use.")] = False,
+) -> None:
+    """Train a model on a team's own labels; refused if it is worse on them than the model in use.
+
+    Each post is judged by a model that has learnt neither it nor its brand. A minute on a laptop.
+
+    Example: triage train --data labelled.csv --out model/
+    """
+    from agents.train import train_on
+
+    for path in train_on(_load(context), data, base=base, out=out, force=force, say=_say):
+        print(path)
+    _say(f"use it with `model: {out / 'stages.npz'}` in the settings, or try it as `challenger:` first")
+
+
 @app.command(epilog=EPILOG)
 def demo(
     speed: Annotated[float, typer.Option(help="How much faster than life: the sample spans four hours.")] = 480.0,

@@ -21,13 +21,13 @@ from benchmarks.read_back import read_back
 
 REPORT = ROOT / "build" / "bench" / "main.json"
 POSTS, SLOW_POSTS = 200_000, 20_000
-SLOW = ("faust_plain", "quix")
+SLOW = ("confluent_ngrams", "faust_plain", "quix")
 SAME_MODEL = ("worker", "kafka_streams")
 """Their records must be the same value for value; of the others all but the verdict."""
 BY_KEY = ("quix",)
 """Its partitions cannot be chosen: its records stand where their keys hash to."""
 WARM = 20_000
-ORDER = ("worker", "confluent_loop", "kafka_streams", "faust_plain", "quix")
+ORDER = ("worker", "confluent_loop", "confluent_ngrams", "kafka_streams", "faust_plain", "quix")
 
 
 def main() -> None:

@@ -21,11 +21,10 @@ from pipeline.topics import TWEETS
 BATCH = 2000
 
 
-def main(file: str) -> None:
+def main(file: str, classifier: StockClassifier) -> None:
     """Until SIGTERM."""
     settings = settings_module.load(Path(file))
     consumer, producer = _clients(settings)
-    classifier = StockClassifier()
     router = Router(settings, classifier.model)
     running = [True]
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
@@ -73,4 +72,4 @@ def _clients(settings: Settings) -> tuple[Consumer, Producer]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], StockClassifier())
