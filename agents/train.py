@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from agents.classifiers import load_first
+from models.corpora import FOLDS, joined, own_corpus, read_corpus
 from models.evaluate import Labelled, read_labelled
 from models.gate import refuse_worse
-from models.train import FOLDS, HERE, joined, own_corpus, read_corpus, train, write
+from models.train import HERE, train, write
 from pipeline.errors import ModelError
 from pipeline.posts import STAGES, Author, Post
 from pipeline.settings import Settings
@@ -36,12 +37,13 @@ def train_on(
     trained = train(corpus, FOLDS, say)
     judged, in_use = trained.judged[: len(rows)], _judged_now(settings, rows)
     try:
-        say(refuse_worse(corpus.stages[: len(rows)], judged, in_use))
+        compared = refuse_worse(corpus.stages[: len(rows)], judged, in_use)
     except ModelError as worse:
         if not force:
             raise
-        say(str(worse))
-    return write(trained, out, out / "MODEL_CARD.md")
+        compared = str(worse)
+    say(compared)
+    return write(trained, out, out / "MODEL_CARD.md", f"On the team's own posts: {compared}.\n")
 
 
 def _enough(data: Path, rows: list[Labelled]) -> None:

@@ -16,7 +16,8 @@ from time import perf_counter
 from benchmarks.arena import ROOT
 from benchmarks.contenders.stock import pipeline
 from models.classifier import StageClassifier
-from models.train import HERE, read_corpus
+from models.corpora import read_corpus
+from models.train import HERE
 from pipeline.posts import Author, Post
 
 REPORT = ROOT / "build" / "bench" / "model.json"

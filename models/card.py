@@ -29,14 +29,12 @@ proactive, engagement. `make train` writes this page.
 | digest of weights and settings | `{digest}` |
 
 ## Data
-{count} posts in {groups} industries and {families} brand families, made up for this project and labelled by
-corpus/GUIDE.md: {shares}; {foreign} in other languages than English ({languages}).
-None of them is a real post. The handles of well-known brands appear as people use them; claims that could harm a firm
-carry invented brands.
+{count} posts in {groups} industries and {families} brand families: {shares}; {foreign} in other languages than English
+({languages}). {origin}
 
 ## How good
 All figures are on held-out brand families: the families are dealt into folds, and each is judged by a model that has
-seen no post of it. Made-up posts are easier than real ones: the figures on real posts stand below.
+seen no post of it.
 
 - macro-F1 **{macro_f1:.3f}**
 - expected calibration error {ece:.3f} (confidence against the share that is right, in ten equal ranges)
@@ -49,7 +47,7 @@ seen no post of it. Made-up posts are easier than real ones: the figures on real
 |---|---|---|
 {industries}
 
-{rounds}
+{notes}
 ## Limits
 - Made-up posts are tidier than real ones: expect a clearly lower figure on real posts, above all on turns in the middle
   of a conversation.
@@ -84,6 +82,8 @@ class Data(NamedTuple):
 
     families: int
     languages: dict[str, int]
+    origin: str
+    """Whose posts they are, in a sentence."""
 
 
 def figures(scores: NDArray[np.float64], stages: NDArray[np.intp], industries: Sequence[str]) -> Figures:
@@ -110,15 +110,16 @@ def calibration_error(scores: NDArray[np.float64], stages: NDArray[np.intp]) -> 
     return float(np.abs(gaps).sum() / len(stages))
 
 
-def card(model: Model, found: Figures, digest: str, data: Data, rounds: str) -> str:
-    """The model card as Markdown; `rounds` is what was found on real posts, kept by hand."""
+def card(model: Model, found: Figures, digest: str, data: Data, notes: str) -> str:
+    """The model card as Markdown; `notes` is what else was found, with headings of its own."""
     largest = sorted(found.by_industry.items(), key=lambda item: (-item[1][0], item[0]))[:20]
     foreign = {language: count for language, count in data.languages.items() if language != "en"}
     return _CARD.format(
         families=f"{data.families:,}",
         foreign=f"{sum(foreign.values()):,}",
         languages=", ".join(f"{language} {count}" for language, count in sorted(foreign.items())),
-        rounds=rounds,
+        notes=notes,
+        origin=data.origin,
         name=model.name,
         version=model.version,
         sha256=model.sha256,

@@ -23,8 +23,9 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
+from models.corpora import FOLDS, SEED, Corpus, folds, read_corpus
 from models.evaluate import macro_f1
-from models.train import FOLDS, HERE, SEED, Corpus, fitted, folds, read_corpus
+from models.train import HERE, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,9 @@ _BROAD = re.compile(
     re.IGNORECASE,
 )
 _OWN = re.compile(r"\b(my|i'?m|i'?ve|me|order|account|refund|help|how (do|can)|when will|still)\b", re.IGNORECASE)
+
+HEADING = """## Beside other models
+Each judges the held-out families of the corpus (`make compare`; seconds for the training and judging of all folds)."""
 
 
 class Row(NamedTuple):
@@ -152,10 +156,14 @@ def _f1(true: NDArray[np.intp], judged: NDArray[np.intp], stage: int) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
+    """Print the table, and keep it for the model card."""
     parser = argparse.ArgumentParser(prog="python -m models.compare", description=__doc__)
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus" / "posts.csv")
-    print(table(compare(read_corpus(parser.parse_args(arguments).corpus), print)))
+    parser.add_argument("--out", type=Path, default=HERE / "corpus" / "COMPARED.md")
+    chosen = parser.parse_args(arguments)
+    found = table(compare(read_corpus(chosen.corpus), print))
+    chosen.out.write_text(f"{HEADING}\n\n{found}", encoding="utf-8")
+    print(found)
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models import ngrams
 
@@ -20,7 +21,7 @@ class HashedNgrams(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     Learns nothing. The second half of the columns holds the runs.
     """
 
-    def fit(self, texts: Sequence[str], stages: Sequence[int] | None = None) -> Self:  # noqa: ARG002
+    def fit(self, texts: Sequence[str], y: Sequence[int] | None = None) -> Self:  # noqa: ARG002
         """Learn nothing: hashing needs no vocabulary."""
         return self
 
@@ -58,14 +59,21 @@ class Rarity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.power = power
         self.runs = runs
 
-    def fit(self, counts: csr_matrix, stages: Sequence[int] | None = None) -> Self:  # noqa: ARG002
+    def fit(self, counts: csr_matrix, y: Sequence[int] | None = None) -> Self:  # noqa: ARG002
         """Learn how many rows have each column."""
+        counts = csr_matrix(validate_data(self, counts, accept_sparse="csr"))
         rows, columns = counts.shape
-        having = np.bincount(counts.indices, minlength=columns)
+        having = np.bincount(counts.indices[counts.data != 0], minlength=columns)
         self.scale_ = (np.log((1 + rows) / (1 + having)) + 1) ** self.power
         self.scale_[ngrams.BUCKETS :] *= self.runs
         return self
 
     def transform(self, counts: csr_matrix) -> csr_matrix:
-        """The scaled counts."""
-        return counts @ diags(self.scale_)
+        """The scaled counts, sparse or not as they came."""
+        check_is_fitted(self)
+        return validate_data(self, counts, accept_sparse="csr", reset=False) @ diags(self.scale_)
+
+    def __sklearn_tags__(self) -> object:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

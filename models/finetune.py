@@ -1,10 +1,10 @@
 """`make train-second-opinion`: fine-tune the small sentence transformer on the project's posts, and write it as ONNX.
 
 The recipe is the usual one for its kind (Devlin et al. 2019, appendix A.3): AdamW, a warm-up and then a cosine,
-dropout, smoothed labels. Made-up posts are tidier than life, so three things keep the model from learning their ways by
-heart: the surface of a post changes in each epoch (models/augment.py), the weights of several trainings are averaged
-(model soups, Wortsman et al. 2022), and the average is moved half the way back to the pretrained weights (WiSE-FT,
-Wortsman et al. 2022b, who find one half to be near the best without any data of the other kind).
+dropout, smoothed labels. Made-up posts are tidier than life, so two things keep the model from learning their ways by
+heart: the weights of several trainings are averaged (model soups, Wortsman et al. 2022), and the average is moved half
+the way back to the pretrained weights (WiSE-FT, Wortsman et al. 2022b, who find one half to be near the best without
+any data of the other kind). Altered surfaces, which help the first model, do not help here.
 Whole brand families are held out: they set the temperature.
 """
 
@@ -26,7 +26,6 @@ from safetensors.numpy import load_file
 
 from models import transformer
 from models.artifact import write_hash
-from models.augment import altered
 from models.corpus_check import read_rows
 from models.evaluate import macro_f1
 from models.export_onnx import export
@@ -90,7 +89,7 @@ def train(
     state, key, started = (params, optimiser.init(params)), jax.random.key(seed), time.monotonic()
     losses = list[float]()
     for _ in range(epochs):
-        for batch in _batches(_altered(tokenizer, rows, data, chance), chance):
+        for batch in _batches(data, chance):
             state, loss = step(state, batch, jax.random.fold_in(key, len(losses)))
             losses.append(float(loss))
             if len(losses) % 50 == 0:
@@ -145,16 +144,6 @@ def _step(optimiser: optax.GradientTransformation, weights: jax.Array) -> Callab
         return (optax.apply_updates(params, change), memory), value
 
     return cast("Callable[..., tuple[State, jax.Array]]", jax.jit(step))
-
-
-def _altered(tokenizer: Tokenizer, rows: Sequence[Row], data: Examples, chance: np.random.Generator) -> Examples:
-    """The posts with another surface, half of them."""
-    texts = [row["text"] for row in rows]
-    mixed = [
-        other if dice < 0.5 else text
-        for text, other, dice in zip(texts, altered(texts, chance), chance.random(len(texts)), strict=True)
-    ]
-    return Examples(*encoded(tokenizer, mixed), data.stages)
 
 
 def _batches(data: Examples, chance: np.random.Generator) -> Iterator[Batch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,22 @@ def test_something_else_than_a_pipeline_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="holds a dict, not a Pipeline"):
         load_pipeline(path)
+
+
+def test_the_same_pipeline_gives_the_same_file(tmp_path: Path, pipeline: Pipeline) -> None:
+    """Skops dates its parts and names them by address; ours are the same bytes, from a copy as well."""
+    save_pipeline(tmp_path / "one.skops", pipeline, "A card.")
+    copied = load_pipeline(tmp_path / "one.skops")
+
+    again = save_pipeline(tmp_path / "two.skops", copied, "A card.")
+
+    assert (tmp_path / "one.skops").read_bytes() == (tmp_path / "two.skops").read_bytes()
+    assert again in (tmp_path / "one.skops.sha256").read_text()
+
+
+def test_the_card_is_in_the_file(tmp_path: Path, pipeline: Pipeline) -> None:
+    """Whoever has the file alone can read what it is."""
+    save_pipeline(tmp_path / "p.skops", pipeline, "A card with an ä.")
+
+    with zipfile.ZipFile(tmp_path / "p.skops") as archive:
+        assert archive.read("README.md").decode() == "A card with an ä."

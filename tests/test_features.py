@@ -13,9 +13,10 @@ import reference_ngrams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
 
 from models import ngrams
-from models.features import HashedNgrams
+from models.features import HashedNgrams, Rarity
 
 ALPHABET = st.one_of(st.characters(codec="utf-8"), st.sampled_from(" @/?!'’…\n\0\x1e\x1dAß0İΣσς😭"))
 STEADY = settings(derandomize=True)
@@ -170,6 +171,14 @@ def test_the_transformer_keeps_to_the_rules_of_scikit_learn() -> None:
     assert transformer.get_params() == {}
     assert transformer.fit(["x"]).transform(["x"]).shape == (1, ngrams.COLUMNS)
     assert not transformer.__sklearn_tags__().requires_fit
+
+
+def test_the_checks_of_scikit_learn_hold() -> None:
+    """What it asks of its own transformers of numbers; for those of text, as HashedNgrams is, it has no checks."""
+    results = check_estimator(Rarity(), on_fail=None, on_skip=None)
+
+    assert len(results) > 40
+    assert {"check_array_api_input"} >= {result["check_name"] for result in results if result["status"] != "passed"}
 
 
 def test_the_worker_needs_no_scikit_learn() -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from models import train
+from models import corpora, train
 from models.artifact import load_weights
 from models.card import calibration_error, figures
+from models.corpora import Corpus, read_corpus
 from models.pipeline_artifact import load_pipeline
-from models.train import Corpus, read_corpus, temperature
+from models.train import temperature
 from pipeline.errors import ModelError
 from pipeline.posts import Stage
 
@@ -63,7 +64,7 @@ def test_the_same_corpus_gives_the_same_model(small: Corpus, trained: train.Trai
 def test_no_family_is_judged_by_a_model_that_knows_it(small: Corpus) -> None:
     """Each fold learns and judges different families, and each post is judged once."""
     families = np.array(small.families)
-    folds = list(train.folds(small, 3))
+    folds = list(corpora.folds(small, 3))
 
     assert list(range(len(small.texts))) == sorted(row for _, unseen in folds for row in unseen.tolist())
     for learnt, unseen in folds:
@@ -78,7 +79,7 @@ def test_it_learns_something(trained: train.Trained) -> None:
 
 def test_what_is_written_can_be_read(trained: train.Trained, tmp_path: Path) -> None:
     """Weights, Pipeline and card belong together: one hash, one digest, the same weights."""
-    weights, whole, card = train.write(trained, tmp_path / "new", tmp_path / "CARD.md")
+    weights, whole, card = train.write(trained, tmp_path / "new", tmp_path / "CARD.md", "Notes.")
 
     loaded, pipeline = load_weights(weights), load_pipeline(whole)
 
