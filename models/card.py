@@ -47,6 +47,10 @@ seen no post of it.
 |---|---|---|
 {industries}
 
+| language | posts | macro-F1 |
+|---|---|---|
+{by_language}
+
 {notes}
 ## Limits
 - Made-up posts are tidier than real ones: expect a clearly lower figure on real posts, above all on turns in the middle
@@ -75,6 +79,8 @@ class Figures(NamedTuple):
     """How many posts, precision, recall and F1."""
     by_industry: dict[str, tuple[int, float]]
     """How many posts, and the macro-F1 over the stages."""
+    by_language: dict[str, tuple[int, float]]
+    """The same."""
 
 
 class Data(NamedTuple):
@@ -86,19 +92,26 @@ class Data(NamedTuple):
     """Whose posts they are, in a sentence."""
 
 
-def figures(scores: NDArray[np.float64], stages: NDArray[np.intp], industries: Sequence[str]) -> Figures:
+def figures(
+    scores: NDArray[np.float64], stages: NDArray[np.intp], industries: Sequence[str], languages: Sequence[str]
+) -> Figures:
     """Compare held-out scores with the true stages."""
-    judged, groups = scores.argmax(axis=1), np.array(industries)
+    judged = scores.argmax(axis=1)
     rates = precision_recall_fscore_support(stages, judged, labels=range(len(STAGES)), zero_division=0)
-    by_industry = {
-        str(group): (int((groups == group).sum()), _macro_f1(stages[groups == group], judged[groups == group]))
-        for group in np.unique(groups)
-    }
     by_stage = {
         stage.value: (int(count), float(precision), float(recall), float(f1))
         for stage, precision, recall, f1, count in zip(STAGES, *rates, strict=True)
     }
-    return Figures(_macro_f1(stages, judged), calibration_error(scores, stages), by_stage, by_industry)
+    groups = (_by(np.array(names), stages, judged) for names in (industries, languages))
+    return Figures(_macro_f1(stages, judged), calibration_error(scores, stages), by_stage, *groups)
+
+
+def _by(groups: NDArray[np.str_], stages: NDArray[np.intp], judged: NDArray[np.intp]) -> dict[str, tuple[int, float]]:
+    """For each group how many posts, and the macro-F1."""
+    return {
+        str(group): (int((groups == group).sum()), _macro_f1(stages[groups == group], judged[groups == group]))
+        for group in np.unique(groups)
+    }
 
 
 def calibration_error(scores: NDArray[np.float64], stages: NDArray[np.intp]) -> float:
@@ -133,8 +146,13 @@ def card(model: Model, found: Figures, digest: str, data: Data, notes: str) -> s
             f"| {name} | {count:,} | {precision:.2f} | {recall:.2f} | {f1:.2f} |"
             for name, (count, precision, recall, f1) in found.by_stage.items()
         ),
-        industries="\n".join(f"| {name} | {count} | {f1:.2f} |" for name, (count, f1) in largest),
+        industries=_lines(largest),
+        by_language=_lines(sorted(found.by_language.items())),
     )
+
+
+def _lines(groups: Sequence[tuple[str, tuple[int, float]]]) -> str:
+    return "\n".join(f"| {name} | {count:,} | {f1:.2f} |" for name, (count, f1) in groups)
 
 
 def _macro_f1(true: NDArray[np.intp], judged: NDArray[np.intp]) -> float:

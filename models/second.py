@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "artifacts" / "second.onnx"
 TOKENIZER = "second.tokenizer.json"
-BATCH = 16
-"""So many posts at once, of like length: more would be mostly padding."""
 
 
 def installed() -> bool:
@@ -74,21 +72,21 @@ class SecondOpinion:
             ) from error
 
     def shares(self, texts: Sequence[str]) -> list[Shares]:
-        """Probabilities in the order of STAGES, a row a text."""
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-        found = np.empty((len(texts), 3))
-        for at in range(0, len(order), BATCH):
-            rows = order[at : at + BATCH]
-            found[rows] = self._scores([texts[row] for row in rows])
+        """Probabilities in the order of STAGES, a row a text.
+
+        One text at a time: the 8-bit kernels scale by the largest number of all that they are given at once, so in a
+        batch a post's shares would depend on its company, and a replay would decide otherwise.
+        """
+        found = np.array([self._scores(text) for text in texts]).reshape(-1, 3)
         found = np.exp((found - found.max(axis=1, keepdims=True)) / self._temperature)
         found /= found.sum(axis=1, keepdims=True)
         return [(row[0], row[1], row[2]) for row in found.tolist()]
 
-    def _scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _scores(self, text: str) -> NDArray[np.float32]:
         from models.tokens import encoded
 
-        ids, mask = encoded(self._tokenizer, texts)
-        scores: NDArray[np.float32] = self._session.run(["scores"], {"ids": ids, "mask": mask})[0]
+        ids, mask = encoded(self._tokenizer, [text])
+        scores: NDArray[np.float32] = self._session.run(["scores"], {"ids": ids, "mask": mask})[0][0]
         return scores
 
 

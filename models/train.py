@@ -72,7 +72,7 @@ def train(corpus: Corpus, count: int, say: Callable[[str], None]) -> Trained:
     honest = np.empty_like(scores)
     for learnt, unseen in parts:
         honest[unseen] = scores[unseen] / temperature(scores[learnt], corpus.stages[learnt]) + LEAN
-    found = figures(honest, corpus.stages, corpus.industries)
+    found = figures(honest, corpus.stages, corpus.industries, corpus.languages)
     say(f"macro-F1 {found.macro_f1:.3f} on unseen families; now learning from all {len(corpus.texts)} posts")
     pipeline = fitted(corpus.texts, corpus.stages)
     steps, bias = rounded(pipeline, temperature(scores, corpus.stages))

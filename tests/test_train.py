@@ -106,13 +106,14 @@ def test_temperature_calms_what_is_too_sure() -> None:
     assert calibration_error(scores * 3 / found, stages) < 0.03 < calibration_error(scores * 3, stages)
 
 
-def test_figures_by_industry() -> None:
-    """A perfect and a hopeless family are told apart."""
+def test_figures_by_industry_and_language() -> None:
+    """A perfect and a hopeless industry are told apart, and so are languages."""
     scores = np.eye(3)[[0, 1, 1, 0]] * 9.0
 
-    found = figures(scores, np.array([0, 1, 0, 1]), ["a", "a", "b", "b"])
+    found = figures(scores, np.array([0, 1, 0, 1]), ["a", "a", "b", "b"], ["en", "de", "en", "de"])
 
     assert found.by_industry == {"a": (2, 1.0), "b": (2, 0.0)}
+    assert found.by_language == {"de": (2, pytest.approx(2 / 3)), "en": (2, pytest.approx(2 / 3))}
     assert found.by_stage["reactive"] == (2, 0.5, 0.5, 0.5)
 
 
