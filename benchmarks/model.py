@@ -26,11 +26,11 @@ PASSES, SECONDS = 5, 0.6
 Judge = Callable[[Sequence[str]], object]
 
 LOAD = """
-import numpy, msgspec, time, resource
+import psutil, time
 from models.classifier import StageClassifier
 begun = time.perf_counter()
 StageClassifier.load()
-print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - begun, psutil.Process().memory_info().rss / 1e6)
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,3 +134,17 @@ def test_probabilities_are_rounded_without_loss() -> None:
 
     expected = [[0.3334, 0.3333, 0.3333], [1.0, 0.0, 0.0], [0.09, 0.2447, 0.6653]]
     assert expected == found.tolist()
+
+
+def test_loading_is_quick_and_small() -> None:
+    """Under a second after the imports, under 200 MB with them."""
+    program = (
+        "import psutil, time; from models.classifier import StageClassifier; begun = time.perf_counter();"
+        "StageClassifier.load(); print(time.perf_counter() - begun, psutil.Process().memory_info().rss)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    seconds, resident = map(float, done.stdout.split())
+    assert seconds < 1
+    assert resident < 200_000_000
