@@ -9,7 +9,7 @@ from models.classifier import StageClassifier
 from models.second import SecondOpinion
 from pipeline.classify import Classifier
 from pipeline.metrics import Metrics
-from pipeline.panel import Budget, Observer, Panel, Shadowed
+from pipeline.panel import Budget, Observer, Panel, Shadowed, Unbounded
 from pipeline.posts import Stage
 from pipeline.settings import SecondOpinion as SecondSettings
 from pipeline.settings import Settings
@@ -66,6 +66,5 @@ def load_first(path: Path | None) -> Classifier:
 
 def with_second(first: Classifier, settings: SecondSettings, observer: Observer, *, unlimited: bool = False) -> Panel:
     """The first model with the second opinion beside it; `unlimited` where no stream waits, as in an evaluation."""
-    rate, batch_s = (1e9, 1e9) if unlimited else (settings.posts_per_s, settings.batch_ms / 1000)
-    budget = Budget(rate, batch_s, monotonic)
+    budget = Unbounded(monotonic) if unlimited else Budget(settings.posts_per_s, settings.batch_ms / 1000, monotonic)
     return Panel(first, SecondOpinion.load(settings.model), under=settings.under, budget=budget, observer=observer)

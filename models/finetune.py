@@ -26,12 +26,13 @@ from safetensors.numpy import load_file
 
 from models import transformer
 from models.artifact import write_hash
+from models.card import figures
 from models.corpus_check import read_rows
-from models.evaluate import macro_f1
 from models.export_onnx import export
 from models.second import TOKENIZER
+from models.second_card import second_card
 from models.tokens import encoded, load_tokenizer
-from models.train import LEAN, temperature
+from models.train import CAUTION, LEAN, temperature
 from pipeline.posts import STAGES
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 HERE = Path(__file__).parent
-NAME, VERSION = "second-opinion", "0.1.0"
+NAME, VERSION = "second-opinion", "1.0.0"
 BATCH, PIECE = 32, 512
 """Posts a step; and so many are sorted by length at once."""
 EPOCHS, RATE, DECAY, SMOOTH, SEED, HELD_OUT = 3, 1e-4, 0.01, 0.1, 20_11, 0.1
-MEMBERS, KEPT = 4, 0.5
+MEMBERS, KEPT = 2, 0.5
 """So many trainings are averaged; so much of what they learnt is kept."""
-WEIGHT = 0.7
+WEIGHT = 0.65
 """How much the second opinion's word counts beside the first's."""
 State = tuple[transformer.Params, optax.OptState]
 Batch = tuple[jax.Array, jax.Array, jax.Array]
@@ -169,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus" / "posts.csv")
     parser.add_argument("--weights", type=Path, default=None, help="the pretrained weights, where no package has them")
     parser.add_argument("--out", type=Path, default=HERE / "artifacts" / "second.onnx")
+    parser.add_argument("--card", type=Path, default=HERE / "SECOND_OPINION_CARD.md", help="where its card goes")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--members", type=int, default=MEMBERS, help="so many trainings are averaged")
     chosen = parser.parse_args(arguments)
@@ -181,18 +183,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in range(chosen.members):
         print(f"training {number + 1} of {chosen.members}", flush=True)
         members.append(train(start, tokenizer, learnt, chosen.epochs, SEED + number, partial(print, flush=True)))
-    params = soup(members, start, KEPT)
-    data = examples(tokenizer, judged)
-    found = scores(params, data)
-    write(params, temperature(found, data.stages), weights / "tokenizer.json", chosen.out)
-    right = macro_f1(data.stages, found.argmax(1))
-    print(f"macro-F1 {right:.3f} on {len(judged):,} held-out posts; wrote {chosen.out}")
+    _finish(soup(members, start, KEPT), tokenizer, learnt, judged, weights / "tokenizer.json", chosen)
     return 0
 
 
-def write(params: transformer.Params, divisor: float, tokenizer: Path, out: Path) -> None:
-    """The model in 8-bit whole numbers and its tokenizer, with their hashes; the lean stands in the head's bias."""
+def _finish(
+    params: transformer.Params,
+    tokenizer: Tokenizer,
+    learnt: Sequence[Row],
+    judged: Sequence[Row],
+    tokens: Path,
+    chosen: argparse.Namespace,
+) -> None:
+    """Calibrate on the held-out posts, and write the model and its card."""
+    data = examples(tokenizer, judged)
+    found = scores(params, data)
+    divisor = CAUTION * temperature(found, data.stages)
+    seen = figures(
+        found / divisor + LEAN, data.stages, *([row[name] for row in judged] for name in ("industry", "language"))
+    )
+    recipe = (
+        f"{chosen.members} trainings of {chosen.epochs} epochs each (AdamW, a rate of {RATE:g} with a warm-up and a "
+        f"cosine, batches of {BATCH}, dropout 0.1, labels smoothed by {SMOOTH}, seeds from {SEED}), averaged, "
+        f"and {KEPT:.0%} of what they learnt kept."
+    )
     about = {"name": NAME, "version": VERSION, "temperature": f"{divisor:.4f}", "weight": str(WEIGHT)}
+    card = second_card(about, recipe, seen, len(learnt), len(judged))
+    write(params, divisor, tokens, chosen.out, about | {"card": card})
+    chosen.card.write_text(card, encoding="utf-8")
+    print(f"macro-F1 {seen.macro_f1:.3f} on {len(judged):,} held-out posts; wrote {chosen.out} and {chosen.card}")
+
+
+def write(params: transformer.Params, divisor: float, tokenizer: Path, out: Path, about: Mapping[str, str]) -> None:
+    """The model in 8-bit whole numbers and its tokenizer, with their hashes; the lean stands in the head's bias."""
     leaning = {name: np.asarray(value) for name, value in params.items()}
     leaning["head.bias"] = leaning["head.bias"] + (LEAN * divisor).astype(np.float32)
     export(leaning, out, about)

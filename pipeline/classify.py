@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -38,8 +38,17 @@ class Classifier(Protocol):
         """The words of one post with what each added to the winning stage's score, most telling first."""
 
 
+NO_LANGUAGE = frozenset({"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"})
+"""What X says where it sees no language: undetermined; mentions, cashtags, hashtags, links, very short texts only."""
+
+
 def queue_for(verdict: Verdict, thresholds: Mapping[Stage, float]) -> Queue:
     """The stage's queue, or the review queue where the confidence is under the stage's threshold."""
     if verdict.confidence < thresholds[verdict.stage]:
         return Queue.REVIEW
     return _QUEUE_OF[verdict.stage]
+
+
+def foreign(language: str, known: Collection[str]) -> bool:
+    """Whether a post is in a language that the model is not trusted in; with none named it is trusted in all."""
+    return bool(known) and language not in known and language not in NO_LANGUAGE

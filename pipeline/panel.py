@@ -70,6 +70,17 @@ class Budget:
         self._cost_s = min(self._batch_s, max(1e-6, 0.8 * self._cost_s + 0.2 * seconds / posts))
 
 
+class Unbounded(Budget):
+    """Grants everything: for evaluations, where no stream waits."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(1.0, 1.0, clock)
+
+    def grant(self, wanted: int) -> int:
+        """All."""
+        return wanted
+
+
 class Panel:
     """A first and a second opinion; implements pipeline.classify.Classifier."""
 

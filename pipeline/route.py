@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from pipeline.brands import Brands
-from pipeline.classify import Model, queue_for
+from pipeline.classify import Model, foreign, queue_for
 from pipeline.clean import clean
 from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
@@ -63,6 +63,7 @@ class Router:
     def __init__(self, settings: Settings, model: Model, second: Model | None = None) -> None:
         self.brands = Brands(settings.brands)
         self._thresholds = settings.thresholds_by_stage()
+        self._languages = frozenset(settings.model_languages)
         self._targets = settings.targets
         self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
         self._urgent_followers = settings.urgent_followers
@@ -75,7 +76,7 @@ class Router:
         if own is not None:
             return [self._outgoing(post, verdict, place, now, own, Queue.OWN, addressed=False)]
         brands, addressed = self.brands.concerned(post)
-        queue = queue_for(verdict, self._thresholds)
+        queue = Queue.REVIEW if foreign(post.lang, self._languages) else queue_for(verdict, self._thresholds)
         if len(brands) == 1:
             return [self._outgoing(post, verdict, place, now, brands[0], queue, addressed=addressed)]
         return [

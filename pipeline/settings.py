@@ -29,6 +29,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Targets = dict[Queue, Annotated[int, Field(gt=0)] | None]
 
@@ -188,11 +189,11 @@ class Metrics(_Part):
 class Costs(_Part):
     """What a mistake costs, beside what a look by a person costs; the thresholds follow from it."""
 
-    missed_reactive: Cost = 5.0
+    missed_reactive: Cost = 2.5
     """A customer with an issue waits in the wrong queue."""
-    missed_proactive: Cost = 4.0
+    missed_proactive: Cost = 2.2
     """A broad issue is not seen as one."""
-    missed_engagement: Cost = 2.0
+    missed_engagement: Cost = 1.5
     """A general post is answered, or told to many, for nothing."""
     review: Cost = 1.0
     """A person looks at the post and moves it."""
@@ -241,7 +242,9 @@ class Settings(_Part):
     """Single words of harm that make a post urgent."""
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
     model: Path | None = None
-    """The model's artifact; null: the one that is shipped."""
+    """The model's artifact; null: the one that is shipped. A name that ends in .skops: any scikit-learn Pipeline."""
+    model_languages: tuple[Language, ...] = ("en",)
+    """Posts that X takes for another language go to review, for the model knows too little of it; empty: none do."""
     second_opinion: SecondOpinion = SecondOpinion()
     challenger: Path | None = None
     """Another artifact that scores every batch beside the model and decides nothing: see triage_shadow_total."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.classify import queue_for
+from pipeline.classify import foreign, queue_for
 from pipeline.posts import Queue, Stage, Verdict
 
 THRESHOLDS = {Stage.REACTIVE: 0.6, Stage.PROACTIVE: 0.7, Stage.ENGAGEMENT: 0.0}
@@ -37,3 +37,19 @@ def test_a_threshold_of_one_sends_all_but_the_certain_to_review(stage: Stage) ->
     found = [queue_for(Verdict(stage, confidence, (1, 0, 0)), strict) for confidence in (0.999, 1.0)]
 
     assert [Queue.REVIEW, Queue(stage.value)] == found
+
+
+@pytest.mark.parametrize(
+    ("language", "known", "expected"),
+    [
+        ("en", {"en"}, False),
+        ("es", {"en"}, True),
+        ("es", {"en", "es"}, False),
+        ("und", {"en"}, False),
+        ("qme", {"en"}, False),
+        ("es", set(), False),
+    ],
+)
+def test_a_language_that_the_model_does_not_know(language: str, known: set[str], expected: bool) -> None:
+    """Another language is foreign; none at all (links, hashtags, a word) is not; with none named all are known."""
+    assert foreign(language, known) is expected

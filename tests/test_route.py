@@ -63,6 +63,13 @@ def _strings(part: Any) -> list[str]:
     return [part] if isinstance(part, str) else []
 
 
+def test_another_language_goes_to_review() -> None:
+    """However sure the model is; the record still says what it thought."""
+    [spanish] = _route(_post(lang="es"), _verdict(Stage.PROACTIVE, 0.99))
+
+    assert (spanish.queue, spanish.stage) == (Queue.REVIEW, Stage.PROACTIVE)
+
+
 @pytest.mark.parametrize(
     ("stage", "confidence", "expected"),
     [

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.classifiers import Silent, load_classifier
+from agents.classifiers import Silent, load_classifier, with_second
 from models import second as second_module
 from models.artifact import write_hash
+from models.classifier import StageClassifier
 from models.second import SHIPPED, TOKENIZER, SecondOpinion
 from models.tokens import LONGEST, encoded, load_tokenizer, normal
 from pipeline.errors import ModelError
@@ -81,6 +82,15 @@ def test_it_decides_where_the_first_is_unsure() -> None:
     assert [verdict.stage for verdict in verdicts] == list(PLAIN.values())
     assert {verdict.decided_by for verdict in verdicts} == {Opinion.SECOND}
     assert classifier.second is not None
+
+
+def test_an_evaluation_asks_it_of_all_posts() -> None:
+    """Where no stream waits there is no budget: a hundred posts under the threshold are all judged by the second."""
+    panel = with_second(StageClassifier.load(), SecondSettings(under=1.0), Silent(), unlimited=True)
+
+    verdicts = panel.classify([Post("0", "0", text, Author(""), 0, "0") for text in [*PLAIN] * 40])
+
+    assert {verdict.decided_by for verdict in verdicts} == {Opinion.SECOND}
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,13 +136,14 @@ def test_what_is_written_is_a_second_opinion(
     weights: Mapping[str, NDArray[np.float32]], tokenizer_file: Path, tmp_path: Path
 ) -> None:
     """The files come with their hashes and are read as the worker reads them; the lean moves the shares."""
-    finetune.write(transformer.start(weights, 1), 1.5, tokenizer_file, tmp_path / "second.onnx")
+    about = {"name": "toy", "version": "1", "temperature": "1.5", "weight": "0.6"}
+    finetune.write(transformer.start(weights, 1), 1.5, tokenizer_file, tmp_path / "second.onnx", about)
 
     second = SecondOpinion.load(tmp_path / "second.onnx")
     [shares] = second.shares(["where is my parcel"])
 
-    assert second.weight == finetune.WEIGHT
-    assert second.model.name == finetune.NAME
+    assert (second.model.name, second.weight) == ("toy", 0.6)
+    assert shares[0] > max(shares[1:])
     assert sum(shares) == pytest.approx(1)
 
 
