@@ -34,6 +34,8 @@ class Corpus(NamedTuple):
     languages: list[str]
     origin: str = ""
     """Whose posts they are, in a sentence."""
+    made_up: float = 0.0
+    """The share of posts that nobody really wrote; what is learnt from them is corrected by as much."""
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -44,7 +46,7 @@ def read_corpus(path: Path) -> Corpus:
         names = [stage.value for stage in STAGES]
         stages = np.array([names.index(row["stage"]) for row in rows], np.intp)
         families, industries, languages = ([row[name] for row in rows] for name in ("family", "industry", "language"))
-        return Corpus([row["text"] for row in rows], stages, families, industries, languages, ORIGIN)
+        return Corpus([row["text"] for row in rows], stages, families, industries, languages, ORIGIN, made_up=1.0)
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(
             f"{path} is not a corpus ({error}); it needs the columns text, stage, family, industry and language"
@@ -69,6 +71,7 @@ def own_corpus(rows: Sequence[Labelled]) -> Corpus:
 def joined(one: Corpus, other: Corpus) -> Corpus:
     """Both, one after the other."""
     stages = np.concatenate([one.stages, other.stages])
+    made_up = (one.made_up * len(one.texts) + other.made_up * len(other.texts)) / len(stages)
     return Corpus(
         one.texts + other.texts,
         stages,
@@ -76,6 +79,7 @@ def joined(one: Corpus, other: Corpus) -> Corpus:
         one.industries + other.industries,
         one.languages + other.languages,
         f"{one.origin} {other.origin}",
+        made_up,
     )
 
 

@@ -198,7 +198,7 @@ def _finish(
     """Calibrate on the held-out posts, and write the model and its card."""
     data = examples(tokenizer, judged)
     found = scores(params, data)
-    divisor = CAUTION * temperature(found, data.stages)
+    divisor = CAUTION * temperature(found, data.stages, LEAN)
     seen = figures(
         found / divisor + LEAN, data.stages, *([row[name] for row in judged] for name in ("industry", "language"))
     )

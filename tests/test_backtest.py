@@ -57,7 +57,7 @@ class ByWords:
             return Verdict(Stage.PROACTIVE, 0.9, (0.05, 0.9, 0.05))
         if "love" in text:
             return Verdict(Stage.ENGAGEMENT, 0.8, (0.1, 0.1, 0.8))
-        return Verdict(Stage.REACTIVE, 0.4 if "hm" in text else 0.7, (0.7, 0.2, 0.1))
+        return Verdict(Stage.REACTIVE, 0.3 if "hm" in text else 0.7, (0.7, 0.2, 0.1))
 
 
 def run(rows: str | bytes, write: Path | None = None) -> Report:
@@ -81,7 +81,7 @@ def test_every_row_is_in_exactly_one_place() -> None:
         "duplicates": 1,
         "brands": {"contoso": 4, "northwind": 3},
         "stages": {"reactive": 2, "proactive": 1, "engagement": 2},
-        "confidence": {"p5": 0.4, "p25": 0.7, "p50": 0.8, "p75": 0.8, "p95": 0.8},
+        "confidence": {"p5": 0.3, "p25": 0.7, "p50": 0.8, "p75": 0.8, "p95": 0.8},
         "blank_lines": 1,
         "replies": 1,
         "replies_linked": 1,
