@@ -31,6 +31,10 @@ class Output(NamedTuple):
     headers: Headers
 
 
+ROUNDING = 0.00015
+"""Scores are stated with four digits."""
+
+
 class Checked(NamedTuple):
     """How many records there are, of how many different events, and how many are not as they should be."""
 
@@ -60,7 +64,7 @@ class Expected:
         if isinstance(post, BadMessage):
             return f"{found.event_id}: made from a broken post"
         verdict = _verdict(found)
-        if self._ours is not None and [verdict] != self._ours.classify([post]):
+        if self._ours is not None and not _alike(verdict, *self._ours.classify([post])):
             return f"{found.event_id}: {verdict} is not what the model says of {post.text!r}"
         place = Place(found.source.topic, found.source.partition, found.source.offset, timestamp)
         now = round(datetime.fromisoformat(found.routed_at).timestamp() * 1000)
@@ -90,6 +94,12 @@ def check(expected: Expected, outputs: Iterable[Output]) -> Checked:
         wrong += bool(problem)
         first_wrong = first_wrong or problem
     return Checked(ids.total(), len(ids), wrong, first_wrong)
+
+
+def _alike(one: Verdict, other: Verdict) -> bool:
+    """Whether two verdicts are the same but for the order in which floating point numbers were summed."""
+    apart = max(abs(mine - yours) for mine, yours in zip(one.scores, other.scores, strict=True))
+    return apart <= ROUNDING and abs(one.confidence - other.confidence) <= ROUNDING
 
 
 def _verdict(found: RoutedPost) -> Verdict:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from models.artifact import SHIPPED, load_weights
-from pipeline.settings import URGENT_WORDS
+from pipeline.posts import STAGES
+from pipeline.settings import URGENT_WORDS, Settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -33,4 +34,6 @@ def command(settings: Path) -> list[str]:
     weights.write_bytes(loaded.pairs.view(np.float32).astype("<f4").tobytes() + loaded.bias.astype("<f8").tobytes())
     Path(f"{weights}.urgent").write_text(" ".join(URGENT_WORDS))
     jars = f"{target / 'classes'}:{classpath.read_text().strip()}"
-    return ["java", "-Xmx1g", "-cp", jars, "ks.Main", str(settings), str(weights), loaded.model.sha256]
+    model, thresholds = loaded.model, Settings().thresholds_by_stage()
+    arguments = [str(settings), str(weights), model.version, model.sha256, *(str(thresholds[one]) for one in STAGES)]
+    return ["java", "-Xmx1g", "-cp", jars, "ks.Main", *arguments]

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -21,7 +22,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.yaml.snakeyaml.Yaml;
 
-/** java ks.Main SETTINGS WEIGHTS SHA256: the worker's job in Kafka Streams, two threads, at least once. */
+/** java ks.Main SETTINGS WEIGHTS VERSION SHA256 THRESHOLD THRESHOLD THRESHOLD: the worker's job in Kafka Streams, two threads, at least once. */
 public final class Main {
     private static final byte[] ONE = "1.0".getBytes(), JSON = "application/json".getBytes(), TYPE = "tweet-triage.post.routed.v1".getBytes();
 
@@ -68,7 +69,8 @@ public final class Main {
         for (Map<String, Object> brand : (List<Map<String, Object>>) settings.get("brands"))
             brands.put((String) brand.get("name"), (List<String>) brand.get("handles"));
         Set<String> urgent = new HashSet<>(List.of(Files.readString(Path.of(args[1] + ".urgent")).split(" ")));
-        Route route = new Route(new Score(Path.of(args[1])), brands, urgent, args[2]);
+        double[] thresholds = Stream.of(args).skip(4).mapToDouble(Double::parseDouble).toArray();
+        Route route = new Route(new Score(Path.of(args[1])), brands, urgent, args[2], args[3], thresholds);
         String prefix = (String) topics.get("prefix");
         Topology topology = new Topology();
         topology.addSource("in", prefix + "tweets").addProcessor("triage", () -> new Triage(route), "in");

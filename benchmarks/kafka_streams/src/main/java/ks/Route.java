@@ -52,12 +52,15 @@ final class Route {
     private final Score score;
     private final Map<String, String> brandOf = new HashMap<>();
     private final Set<String> names = new HashSet<>(), urgent;
-    private final String sha;
+    private final String version, sha;
+    private final double[] thresholds;
 
-    Route(Score score, Map<String, List<String>> brands, Set<String> urgent, String sha) {
+    Route(Score score, Map<String, List<String>> brands, Set<String> urgent, String version, String sha, double[] thresholds) {
         this.score = score;
         this.urgent = urgent;
+        this.version = version;
         this.sha = sha;
+        this.thresholds = thresholds;
         names.addAll(brands.keySet());
         brands.forEach((name, handles) -> handles.forEach(handle -> brandOf.put(handle.toLowerCase(), name)));
     }
@@ -70,7 +73,7 @@ final class Route {
             String brand = names.contains(post.rule) ? post.rule : "other";
             boolean addressed = false;
             for (String[] mention : post.mentions) addressed |= brandOf.containsKey(mention[0].toLowerCase());
-            boolean unsure = scores[stage] < 0.5;
+            boolean unsure = scores[stage] < thresholds[stage];
             String queue = unsure ? "review" : STAGES[stage];
             String id = uuid(uuid5(NAMESPACE, post.first + ":" + brand + ":routed:0"));
             String at = UTC.format(Instant.ofEpochMilli(now));
@@ -252,7 +255,7 @@ final class Route {
         g.writeStringField("decided_by", "first");
         g.writeObjectFieldStart("model");
         g.writeStringField("name", "stages");
-        g.writeStringField("version", "0.1.0");
+        g.writeStringField("version", version);
         g.writeStringField("sha256", sha);
         g.writeEndObject();
         g.writeEndObject();
