@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,15 +24,26 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
+from pipeline.calendars import Calendar, read_week
 from pipeline.costs import threshold
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue, Stage
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
+Pattern = Annotated[str, AfterValidator(_pattern)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Targets = dict[Queue, Annotated[int, Field(gt=0)] | None]
 
@@ -49,6 +63,31 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Hours(_Part):
+    """Business hours: opening times on the wall clock of a zone, by weekday (mon ... sun)."""
+
+    zone: str = "UTC"
+    """An IANA name, such as Europe/Madrid."""
+    week: dict[str, tuple[str, ...]]
+    """{"mon": ["09:00-12:30", "13:30-18:00"]}; a span that ends before it begins goes on past midnight."""
+    holidays: tuple[Annotated[str, StringConstraints(pattern=r"^(\d{4}-)?\d\d-\d\d$")], ...] = ()
+    """Dates (2026-12-25), or days of every year (12-25)."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            calendar = self.calendar()
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(str(error).strip("'")) from error
+        if calendar.after(0, 1) is None:
+            raise ValueError("the hours are never open: name at least one span, such as mon: [09:00-17:00]")
+        return self
+
+    def calendar(self) -> Calendar:
+        """The calendar of these hours."""
+        return Calendar(self.zone, read_week(self.week), self.holidays)
+
+
 class Brand(_Part):
     """A brand that we listen for: its accounts on X and the words that name it."""
 
@@ -61,6 +100,14 @@ class Brand(_Part):
     """Words that name the brand where no rule and no handle does."""
     targets: Targets = {}
     """Seconds to the first answer by queue, where other than the general ones; null: no answer is due."""
+    hours: Slug | dict[Queue, Slug] | None = None
+    """Which of `hours` are its business hours, for all queues or by queue; null: the general ones."""
+    bots: tuple[Handle, ...] = ()
+    """Those of its accounts that are machines: what they write stops no clock."""
+    to_dm: tuple[Pattern, ...] = ()
+    """Regular expressions, beside our own, for an answer that invites to private messages."""
+    to_email: tuple[Pattern, ...] = ()
+    """The same for e-mail."""
 
 
 class SecurityProtocol(StrEnum):
@@ -226,6 +273,30 @@ class SecondOpinion(_Part):
     """... and no longer than this a batch: over it, the first opinion stands, and is counted."""
 
 
+class Responses(_Part):
+    """How waits are kept and judged."""
+
+    group: Slug = "responses"
+    queues: tuple[Queue, ...] | None = None
+    """The queues that want an answer; null: those with a target."""
+    near: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    """A turn is near its breach from this share of its target on."""
+    resolved_after_s: Annotated[int, Field(gt=0)] = 24 * 3600
+    """A conversation is resolved when the customer says nothing more for so long after an answer."""
+    forgotten_after_s: Annotated[int, Field(gt=0)] = 7 * 24 * 3600
+    """A conversation in which nothing happens for so long is over ..."""
+    forgotten_open_after_s: Annotated[int, Field(gt=0)] = 30 * 24 * 3600
+    """... or for so long, while somebody waits for an answer."""
+    backlog: Annotated[int, Field(ge=1)] = 3
+    """More than so many waiting in a queue of a brand are a backlog."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.resolved_after_s < self.forgotten_after_s <= self.forgotten_open_after_s:
+            raise ValueError("resolved_after_s < forgotten_after_s <= forgotten_open_after_s must hold")
+        return self
+
+
 class Settings(_Part):
     """All settings, checked together."""
 
@@ -238,6 +309,11 @@ class Settings(_Part):
     thresholds: Thresholds = Thresholds()
     targets: Targets = TARGETS
     """Seconds to the first answer by queue; null: no answer is due. Queues that are not named keep their default."""
+    hours: dict[Slug, Hours] = {}
+    """Business hours by name, for brands to refer to."""
+    general_hours: Slug | None = None
+    """Which of `hours` hold for brands that name none; null: always open."""
+    responses: Responses = Responses()
     urgent_words: tuple[str, ...] = URGENT_WORDS
     """Single words of harm that make a post urgent."""
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
@@ -258,6 +334,22 @@ class Settings(_Part):
     @classmethod
     def _keep_defaults(cls, targets: Targets) -> Targets:
         return {**TARGETS, **targets}
+
+    def hours_of(self, brand: Brand, queue: Queue) -> Hours | None:
+        """The business hours of a brand's queue; None: always open."""
+        named = brand.hours.get(queue) if isinstance(brand.hours, dict) else brand.hours
+        name = named or self.general_hours
+        return None if name is None else self.hours[name]
+
+    @model_validator(mode="after")
+    def _hours_known(self) -> Self:
+        named = [brand.hours.values() if isinstance(brand.hours, dict) else [brand.hours] for brand in self.brands]
+        for name in [self.general_hours, *(name for some in named for name in some)]:
+            if name is not None and name not in self.hours:
+                raise ValueError(
+                    f"hours: {name!r} is referred to and not given; known: {', '.join(self.hours) or 'none'}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _brands_differ(self) -> Self:

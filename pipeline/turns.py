@@ -1,0 +1,351 @@
+"""Step 4: the response-time state machine: facts in, turns out.
+
+A conversation is a set of facts (pipeline.facts) and a clock. What follows from them, its View, is computed from the
+beginning in the order in which things happened, so that it is the same however late, often, or mixed up they were
+told. What is told on is the difference between two views (pipeline.changes).
+
+A turn is one wait: it opens with a customer's first unanswered post and ends with the answer. All times are ms since
+1970, all durations ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.calendars import Calendar
+from pipeline.facts import Fact, Kind, Mark, order
+
+HOUR = 3_600_000
+NEVER = 2**62
+
+
+class End(IntEnum):
+    """How a turn ended."""
+
+    WAITING = 0
+    ANSWERED = 1
+    RESOLVED = 2
+    HANDED_OFF = 3
+    EXPIRED = 4
+
+
+class Outcome(IntEnum):
+    """What became of a conversation."""
+
+    RESOLVED_ON_X = 0
+    """A helpdesk said so."""
+    RESOLVED_SILENT = 1
+    """The customer was content to say no more after an answer."""
+    RESOLVED_ELSEWHERE = 2
+    MOVED_TO_DM = 3
+    MOVED_TO_EMAIL = 4
+    RETRACTED = 5
+    EXPIRED = 6
+
+
+class Channel(IntEnum):
+    """Where a conversation goes on."""
+
+    X = 0
+    DM = 1
+    EMAIL = 2
+    ELSEWHERE = 3
+
+
+_OUTCOME_OF = {
+    Channel.X: Outcome.RESOLVED_SILENT,
+    Channel.DM: Outcome.MOVED_TO_DM,
+    Channel.EMAIL: Outcome.MOVED_TO_EMAIL,
+    Channel.ELSEWHERE: Outcome.RESOLVED_ELSEWHERE,
+}
+
+
+class Turn(msgspec.Struct, array_like=True, gc=False):
+    """One wait."""
+
+    post: str
+    """The post that opened it."""
+    opened: int
+    queue: int
+    wanted: bool
+    """Whether its queue wants an answer; if not, it does not count as waiting, and is measured when answered."""
+    first: bool
+    """Whether nothing was answered in the conversation before."""
+    near_at: int = NEVER
+    due: int = NEVER
+    posts: int = 1
+    praise: bool = False
+    end: End = End.WAITING
+    ended: int = 0
+    answer: str = ""
+    who: str = ""
+    private: bool = False
+    near: bool = False
+    breached: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody ought to answer."""
+        return self.wanted and self.end is End.WAITING
+
+    @property
+    def counts(self) -> bool:
+        """Whether a report counts it."""
+        return self.wanted or self.end is End.ANSWERED
+
+
+class Settled(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A conversation came to rest; it may wake again and settle again."""
+
+    outcome: Outcome
+    at: int
+    replies: int
+
+
+class Progress(msgspec.Struct, array_like=True, gc=False):
+    """How far a conversation is after some of its facts."""
+
+    turn: Turn | None = None
+    """The open one."""
+    answered: bool = False
+    """Whether a turn was answered."""
+    unsettled: bool = False
+    """Whether there was an answer that no outcome has followed yet."""
+    quiet_since: int = 0
+    last: int = 0
+    """When the last thing happened."""
+    replies: int = 0
+    channel: Channel = Channel.X
+    assignee: str = ""
+    asked: int = 0
+    """Posts of the customer that are not retracted."""
+    until: int = -1
+    """The time of the last fact that is summed up; what is told of earlier ones comes too late."""
+
+
+class Conversation(msgspec.Struct, array_like=True, gc=False):
+    """The state of one customer's conversation with one brand; without text."""
+
+    facts: list[Fact] = []
+    clock: int = 0
+    """The time up to which it was looked at."""
+    turns: list[Turn] = []
+    settled: list[Settled] = []
+    channel: Channel = Channel.X
+    assignee: str = ""
+    summed: Progress | None = None
+    """What the facts came to that are no longer kept one by one."""
+
+
+class Policy(NamedTuple):
+    """A brand's rules; queues are places in pipeline.facts.QUEUES."""
+
+    wanted: frozenset[int]
+    targets: Mapping[int, int]
+    calendars: Mapping[int, Calendar] = {}
+    """Business hours by queue; without one a queue is always open."""
+    near: float = 0.8
+    silent_after: int = 24 * HOUR
+    forget_after: int = 7 * 24 * HOUR
+    forget_open_after: int = 30 * 24 * HOUR
+
+    def business(self, queue: int, start: int, end: int) -> int:
+        """Open time between two instants."""
+        calendar = self.calendars.get(queue)
+        return max(0, end - start) if calendar is None else calendar.open_ms(start, end)
+
+    def after(self, queue: int, start: int, open_ms: int) -> int:
+        """When so much open time has passed."""
+        calendar = self.calendars.get(queue)
+        if calendar is None:
+            return start + open_ms
+        found = calendar.after(start, open_ms)
+        return NEVER if found is None else found
+
+
+class View(NamedTuple):
+    """What follows from facts and clock."""
+
+    turns: list[Turn]
+    settled: list[Settled]
+    progress: Progress
+    wake: int
+    """When something will change though nothing happens."""
+    over: bool
+    """Whether it may be forgotten."""
+
+
+def view(facts: list[Fact], clock: int, policy: Policy, summed: Progress | None = None) -> View:
+    """What follows from facts in the order of pipeline.facts.order, seen at `clock`."""
+    fold = Fold(policy, summed)
+    for fact in unskewed(facts):
+        fold.take(fact)
+    return fold.seen_at(clock)
+
+
+def unskewed(facts: list[Fact]) -> list[Fact]:
+    """The facts in order, with no answer before its question, whatever the clocks say."""
+    asked = {fact.id: fact.at for fact in facts if fact.kind is Kind.ASKED}
+    if all(fact.at >= asked.get(fact.parent, 0) for fact in facts):
+        return facts
+    shifted = [msgspec.structs.replace(fact, at=max(fact.at, asked.get(fact.parent, 0))) for fact in facts]
+    return sorted(shifted, key=order)
+
+
+class Fold:
+    """Takes facts one by one, in the order in which they happened."""
+
+    def __init__(self, policy: Policy, start: Progress | None = None) -> None:
+        self.policy = policy
+        self.now = _copy(start) if start is not None else Progress()
+        self.turns: list[Turn] = [self.now.turn] if self.now.turn is not None else []
+        self.settled: list[Settled] = []
+        self._gone_at = -1
+        self._over = start is None
+
+    def take(self, fact: Fact) -> None:
+        """Go on by one fact."""
+        kind = fact.kind
+        self._pass_time(fact.at)
+        if fact.marks & Mark.GONE:
+            self._gone_at = max(self._gone_at, fact.at)
+        elif kind is Kind.ASKED:
+            self._asked(fact)
+        elif kind is Kind.ANSWERED or kind is Kind.MESSAGED:
+            if not fact.marks & Mark.BOT:
+                self._answered(fact)
+        elif kind is Kind.WROTE:
+            self.now.channel = Channel.DM
+        else:
+            self._said(fact)
+        self.now.last = max(self.now.last, fact.at)
+        self._over = False
+
+    def seen_at(self, clock: int) -> View:
+        """Let the time pass that no fact tells of."""
+        now = self.now
+        self._pass_time(clock)
+        if self._gone_at >= 0 and not now.asked and not self.turns:
+            self.settled.append(Settled(Outcome.RETRACTED, self._gone_at, now.replies))
+        return View(self.turns, self.settled, now, self._wake(clock), self._over)
+
+    def _asked(self, fact: Fact) -> None:
+        now, turn = self.now, self.now.turn
+        now.asked += 1
+        wanted = fact.queue in self.policy.wanted
+        if turn is None:
+            if fact.marks & Mark.THANKS and now.answered:
+                now.quiet_since = max(now.quiet_since, fact.at)
+                return
+            self._open(fact, wanted)
+        elif wanted and not turn.wanted:  # the wait begins with the first post that wants an answer
+            self.turns.pop()
+            self._open(fact, wanted)
+            self.turns[-1].posts += turn.posts
+        else:
+            turn.posts += 1
+
+    def _open(self, fact: Fact, wanted: bool) -> None:
+        policy, queue = self.policy, fact.queue
+        turn = Turn(fact.id, fact.at, queue, wanted, not self.now.answered, praise=bool(fact.marks & Mark.PRAISE))
+        target = policy.targets.get(queue) if wanted else None
+        if target is not None:
+            turn.near_at = policy.after(queue, fact.at, int(target * policy.near))
+            turn.due = policy.after(queue, fact.at, target)
+        self.now.turn = turn
+        self.turns.append(turn)
+
+    def _answered(self, fact: Fact) -> None:
+        now = self.now
+        at = fact.at
+        now.replies += 1
+        now.unsettled = True
+        now.quiet_since = max(now.quiet_since, at)
+        if fact.marks & Mark.TO_DM or fact.kind is Kind.MESSAGED:
+            now.channel = Channel.DM
+        elif fact.marks & Mark.TO_EMAIL:
+            now.channel = Channel.EMAIL
+        turn = now.turn
+        if turn is not None:
+            turn.answer, turn.who, turn.private = fact.id, fact.who, fact.kind is Kind.MESSAGED
+            self._end(End.ANSWERED, max(at, turn.opened))
+            now.answered = True
+
+    def _said(self, fact: Fact) -> None:
+        """A helpdesk's word."""
+        now = self.now
+        if fact.kind is Kind.ASSIGNED:
+            now.assignee = fact.who
+        elif fact.kind is Kind.RESOLVED:
+            self._close(End.RESOLVED, fact)
+            elsewhere = fact.marks & Mark.ELSEWHERE
+            self._settle(Outcome.RESOLVED_ELSEWHERE if elsewhere else Outcome.RESOLVED_ON_X, fact.at)
+        elif fact.kind is Kind.HANDED_OFF:
+            self._close(End.HANDED_OFF, fact)
+            to = Channel.DM if fact.marks & Mark.TO_DM else Channel.EMAIL if fact.marks & Mark.TO_EMAIL else None
+            now.channel = to or Channel.ELSEWHERE
+            self._settle(_OUTCOME_OF[now.channel], fact.at)
+
+    def _close(self, end: End, fact: Fact) -> None:
+        turn = self.now.turn
+        if turn is not None:
+            turn.who = fact.who
+            self._end(end, max(fact.at, turn.opened))
+
+    def _end(self, end: End, at: int) -> None:
+        turn = self.now.turn
+        assert turn is not None
+        turn.end, turn.ended = end, at
+        turn.near, turn.breached = turn.near_at < at, turn.due < at
+        self.now.turn = None
+
+    def _settle(self, outcome: Outcome, at: int) -> None:
+        now = self.now
+        self.settled.append(Settled(outcome, at, now.replies))
+        now.unsettled = False
+        now.channel = Channel.X
+        now.replies = 0
+
+    def _pass_time(self, at: int) -> None:
+        """What comes of it that nothing happened until then."""
+        now, policy, turn = self.now, self.policy, self.now.turn
+        if turn is not None:
+            turn.near, turn.breached = turn.near_at < at, turn.due < at
+            patience = policy.forget_open_after if turn.wanted else policy.forget_after
+            if at >= now.last + patience:
+                self._end(End.EXPIRED, now.last + patience)
+                if turn.wanted:
+                    self._settle(Outcome.EXPIRED, now.last + patience)
+                self._forget()
+        else:
+            if now.unsettled and at >= now.quiet_since + policy.silent_after:
+                self._settle(_OUTCOME_OF[now.channel], now.quiet_since + policy.silent_after)
+            self._over = not now.last or at >= now.last + policy.forget_after
+            if self._over:
+                self._forget()
+
+    def _forget(self) -> None:
+        """A conversation that wakes up after this is a new one."""
+        self._over = True
+        self.now.answered = self.now.unsettled = False
+
+    def _wake(self, clock: int) -> int:
+        now, policy, turn = self.now, self.policy, self.now.turn
+        if turn is None:
+            times = [now.last + policy.forget_after]
+            if now.unsettled:
+                times.append(now.quiet_since + policy.silent_after)
+        else:
+            times = [now.last + (policy.forget_open_after if turn.wanted else policy.forget_after)]
+            times += [at + 1 for at in (turn.near_at, turn.due) if clock <= at < NEVER]
+        return min(times)
+
+
+def _copy(progress: Progress) -> Progress:
+    """Steps change it in place, and its open turn."""
+    turn = progress.turn
+    return msgspec.structs.replace(progress, turn=None if turn is None else msgspec.structs.replace(turn))

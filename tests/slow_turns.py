@@ -1,0 +1,141 @@
+"""The slow, obviously right model of turns: the clock goes on by one, and at each instant the rules are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.facts import Fact, Kind, Mark
+from pipeline.turns import Policy
+
+
+def slow(facts: Iterable[Fact], clock: int, policy: Policy) -> tuple[list[dict[str, object]], list[tuple[str, int]]]:
+    """The turns and outcomes at `clock`, all times being small whole numbers; every queue is always open."""
+    now = _Now(policy)
+    for instant in range(clock + 1):
+        now.silence(instant)
+        for fact in _in_order([fact for fact in _as_it_stands(facts) if fact.at == instant]):
+            now.hear(fact)
+    if now.gone_at is not None and not now.asked and not now.turns:
+        now.outcomes.append(("RETRACTED", now.gone_at))
+    for turn in now.turns:
+        end = clock if turn["end"] == "WAITING" else turn["ended"]
+        turn["breached"] = turn["wanted"] and end - turn["opened"] > policy.targets.get(turn["queue"], 10**9)
+    return now.turns, now.outcomes
+
+
+def _as_it_stands(facts: Iterable[Fact]) -> list[Fact]:
+    """Of each thing the version that stands, at the time at which it happened, not before what it answers."""
+    versions: dict[str, list[Fact]] = {}
+    for fact in facts:
+        versions.setdefault(fact.id, []).append(fact)
+    stand = []
+    for several in versions.values():
+        real = [fact for fact in several if fact.kind is not Kind.GONE] or several
+        best = max(real, key=lambda fact: (fact.marks & Mark.PERSON, fact.revision))
+        gone = Mark.GONE if any(fact.marks & Mark.GONE for fact in several) else 0
+        stand.append(Fact(min(fact.at for fact in real), best.kind, best.id, best.queue, best.marks | gone, 0,
+                          best.who, best.parent))  # fmt: skip
+    asked = {fact.id: fact.at for fact in stand if fact.kind is Kind.ASKED}
+    return [
+        Fact(max(fact.at, asked.get(fact.parent, 0)), fact.kind, fact.id, fact.queue, fact.marks, 0, fact.who)
+        for fact in stand
+    ]
+
+
+def _in_order(facts: list[Fact]) -> list[Fact]:
+    return sorted(facts, key=lambda fact: (fact.kind, fact.id))
+
+
+class _Now:
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.turns: list[dict[str, Any]] = []
+        self.outcomes: list[tuple[str, int]] = []
+        self.open: dict[str, Any] | None = None
+        self.answered_before = False
+        self.to_settle = False
+        self.quiet_since = 0
+        self.last: int | None = None
+        self.channel = "X"
+        self.asked = 0
+        self.gone_at: int | None = None
+
+    def silence(self, instant: int) -> None:
+        """What happens because nothing happened for long."""
+        if self.last is None:
+            return
+        if self.open is not None:
+            patience = self.policy.forget_open_after if self.open["wanted"] else self.policy.forget_after
+            if instant == self.last + patience:
+                self.open |= {"end": "EXPIRED", "ended": instant}
+                if self.open["wanted"]:
+                    self.settle("EXPIRED", instant)
+                self.open = None
+                self.to_settle = self.answered_before = False
+            return
+        if self.to_settle and instant == self.quiet_since + self.policy.silent_after:
+            by_channel = {"X": "RESOLVED_SILENT", "DM": "MOVED_TO_DM", "EMAIL": "MOVED_TO_EMAIL"}
+            self.settle(by_channel.get(self.channel, "RESOLVED_ELSEWHERE"), instant)
+        if instant == self.last + self.policy.forget_after:
+            self.to_settle = self.answered_before = False
+
+    def settle(self, outcome: str, instant: int) -> None:
+        """The conversation comes to rest."""
+        self.outcomes.append((outcome, instant))
+        self.to_settle = False
+        self.channel = "X"
+
+    def hear(self, fact: Fact) -> None:
+        """Something happens."""
+        self.last = fact.at
+        if fact.marks & Mark.GONE:
+            self.gone_at = fact.at
+        elif fact.kind is Kind.ASKED:
+            self.asked += 1
+            self.ask(fact)
+        elif fact.kind in (Kind.ANSWERED, Kind.MESSAGED):
+            if not fact.marks & Mark.BOT:
+                self.answer(fact)
+        elif fact.kind is Kind.WROTE:
+            self.channel = "DM"
+        elif fact.kind is Kind.RESOLVED:
+            self.end("RESOLVED", fact)
+            self.settle("RESOLVED_ELSEWHERE" if fact.marks & Mark.ELSEWHERE else "RESOLVED_ON_X", fact.at)
+        elif fact.kind is Kind.HANDED_OFF:
+            self.end("HANDED_OFF", fact)
+            dm, email = fact.marks & Mark.TO_DM, fact.marks & Mark.TO_EMAIL
+            self.settle("MOVED_TO_DM" if dm else "MOVED_TO_EMAIL" if email else "RESOLVED_ELSEWHERE", fact.at)
+
+    def ask(self, fact: Fact) -> None:
+        """A customer's post."""
+        wanted = fact.queue in self.policy.wanted
+        if self.open is None and self.answered_before and fact.marks & Mark.THANKS:
+            self.quiet_since = fact.at
+        elif self.open is None or (wanted and not self.open["wanted"]):
+            if self.open is not None:
+                self.turns.remove(self.open)
+            self.open = {
+                "post": fact.id, "opened": fact.at, "queue": fact.queue, "wanted": wanted,
+                "first": not self.answered_before, "end": "WAITING", "ended": 0, "answer": "",
+            }  # fmt: skip
+            self.turns.append(self.open)
+
+    def answer(self, fact: Fact) -> None:
+        """Somebody of the brand answers."""
+        self.to_settle = True
+        self.quiet_since = fact.at
+        if fact.marks & Mark.TO_DM or fact.kind is Kind.MESSAGED:
+            self.channel = "DM"
+        elif fact.marks & Mark.TO_EMAIL:
+            self.channel = "EMAIL"
+        if self.open is not None:
+            self.open["answer"] = fact.id
+            self.end("ANSWERED", fact)
+            self.answered_before = True
+
+    def end(self, how: str, fact: Fact) -> None:
+        """The wait is over."""
+        if self.open is not None:
+            self.open |= {"end": how, "ended": fact.at}
+            self.open = None
