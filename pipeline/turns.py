@@ -280,6 +280,8 @@ class Fold:
         now = self.now
         if fact.kind is Kind.ASSIGNED:
             now.assignee = fact.who
+        elif now.turn is None and not now.unsettled:
+            return  # it is at rest already
         elif fact.kind is Kind.RESOLVED:
             self._close(End.RESOLVED, fact)
             elsewhere = fact.marks & Mark.ELSEWHERE

@@ -99,6 +99,8 @@ class _Now:
                 self.answer(fact)
         elif fact.kind is Kind.WROTE:
             self.channel = "DM"
+        elif self.open is None and not self.to_settle:
+            return
         elif fact.kind is Kind.RESOLVED:
             self.end("RESOLVED", fact)
             self.settle("RESOLVED_ELSEWHERE" if fact.marks & Mark.ELSEWHERE else "RESOLVED_ON_X", fact.at)
