@@ -8,7 +8,7 @@ from collections.abc import Sequence
 _NO_WORDS = re.compile(r"https?://\S+|[@＠#＃]\w+|[^\w\s']|[\d_]+")
 _THANKS_WORDS = """
 thanks thank thankyou thx thnx tnx tks ty tysm cheers ta appreciated appreciate bye goodbye goodnight sorted solved
-gracias adios adiós saludos agradezco merci remercie aurevoir danke dankeschön dankeschon tschüss tschuss obrigado
+gracias adios adiós saludos agradezco merci dank remercie aurevoir danke dankeschön dankeschon tschüss tschuss obrigado
 obrigada valeu tchau grazie arrivederci ciao
 """
 _THANKS = frozenset(_THANKS_WORDS.split())

@@ -79,6 +79,7 @@ class Waits:
         self.waiting: dict[tuple[str, int], int] = {}
         """How many wait, by brand and queue."""
         self._over: deque[tuple[int, bytes]] = deque()
+        self._lingering: dict[bytes, int] = {}
         self._behind: int | None = None
 
     def clock(self, wall: int) -> int:
@@ -135,7 +136,9 @@ class Waits:
             if key in self.states:
                 self._advance(Key.of(key), [], clock, wall, changes)
         while self._over and self._over[0][0] <= wall:
-            self._forget(self._over.popleft()[1], changes)
+            until, key = self._over.popleft()
+            if self._lingering.get(key) == until:
+                self._forget(key, changes)
         return changes
 
     def waiters(self) -> Iterator[Waiting]:
@@ -165,6 +168,8 @@ class Waits:
         if value is None and key.conversation:
             facts = [*facts, *self._kept_for(key)]
         after = advance(before, facts, clock, self._policies(key.brand))
+        if not after.told and after.conversation.facts == before.facts:  # that it was looked at is no news
+            after.conversation.clock = before.clock
         if after.conversation != before:
             if value is None:
                 self._remember(key.customer, name)
@@ -172,21 +177,17 @@ class Waits:
             self._count(key.brand, _open(before), _open(after.conversation), name)
             if key.conversation:
                 changes.told += [(key, told) for told in after.told]
+        self._lingering.pop(name, None)
         if after.over:
+            self._lingering[name] = wall + LINGER_MS
             self._over.append((wall + LINGER_MS, name))
         else:
             heappush(self._due, (after.wake, name))
 
     def _forget(self, name: bytes, changes: Changes) -> None:
-        """Forget a conversation, unless something happened to it since."""
-        value = self.states.get(name)
-        if value is None:
-            return
-        key, conversation = Key.of(name), decode(value)
-        seen = view(conversation.facts, conversation.clock, self._policies(key.brand), conversation.summed)
-        if seen.over:
-            del self.states[name]
-            self._disremember(key.customer, name)
+        del self._lingering[name]
+        if self.states.pop(name, None) is not None:
+            self._disremember(Key.of(name).customer, name)
             changes.states[name] = None
 
     # Whose facts they are.
