@@ -168,6 +168,41 @@ def evaluate(
         shown.show(found, Console())
 
 
+@app.command(epilog=EPILOG)
+def report(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help='Posts: CSV, JSON Lines; "-": standard input.')],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    table: Annotated[Path | None, typer.Option("--csv", help="Write a CSV file too.")] = None,
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            help="Which want an answer: all, or names with commas; else all for CSV, those with targets for JSON."
+        ),
+    ] = None,
+) -> None:
+    """Say how long customers waited: first and next responses, who waits, breaches, outcomes; by brand, queue, time.
+
+    Example: triage report threads.csv --csv report.csv
+    """
+    from rich.console import Console
+
+    from agents import report as shown
+    from agents.classifiers import load_first
+    from pipeline.policies import wanted_queues
+
+    settings = _load(context)
+    wanted = None if queues is None else wanted_queues(queues)
+    found = shown.report_files(settings, files, load_first(settings.model), queues=wanted, stdin=sys.stdin.buffer)
+    if table is not None:
+        with table.open("w", encoding="utf-8", newline="") as file:
+            shown.write_csv(found, file)
+    if as_json:
+        print(shown.as_json(found))
+    else:
+        shown.show(found, Console())
+
+
 @app.command("train", epilog=EPILOG)
 def train_model(
     context: typer.Context,

@@ -89,6 +89,8 @@ class PostsReader:
         """Rows of CSV files that answer a post."""
         self.linked = 0
         """Of these, rows whose parent stands in the file (or the window)."""
+        self.tabular = False
+        """Whether the file at hand is CSV."""
 
     def read(self, path: str | Path) -> Iterator[Item]:
         """The posts of one file, in its order; "-" is standard input.
@@ -120,6 +122,7 @@ class PostsReader:
         with self._open(path) as stream:
             first, before = self._first_line(stream)
             columns = Columns.of(first)
+            self.tabular = columns is not None
             if columns is not None:
                 yield from self._csv(path, stream, columns, before)
             elif first.lstrip()[:1] not in b"{[" and path.removesuffix(".gz").endswith((".csv", ".tsv")):

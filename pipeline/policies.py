@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.brands import OTHER
+from pipeline.errors import SettingsError
 from pipeline.facts import QUEUES
 from pipeline.phrases import Phrases
 from pipeline.posts import Queue
@@ -12,6 +13,21 @@ from pipeline.settings import Brand, Settings
 from pipeline.turns import Policy
 
 ASKING = (Queue.REACTIVE, Queue.PROACTIVE, Queue.ENGAGEMENT, Queue.REVIEW)
+
+
+def wanted_queues(names: str) -> tuple[Queue, ...]:
+    """Queues as the command line names them: all, or some with commas between.
+
+    Raises:
+        SettingsError: one that is no queue.
+    """
+    if names == "all":
+        return ASKING
+    known = {queue.value: queue for queue in ASKING}
+    unknown = [name for name in names.split(",") if name not in known]
+    if unknown:
+        raise SettingsError(f"{unknown[0]!r} is no queue that customers' posts go to: all, or {', '.join(known)}")
+    return tuple(known[name] for name in names.split(","))
 
 
 class Policies:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from pipeline.brands import Brands
+from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, foreign, queue_for
 from pipeline.clean import clean
 from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
@@ -65,6 +65,12 @@ class Router:
         self._thresholds = settings.thresholds_by_stage()
         self._languages = frozenset(settings.model_languages)
         self._targets = settings.targets
+        self._calendars = {
+            (brand.name, queue): hours.calendar()
+            for brand in (*settings.brands, OTHER)
+            for queue in Queue
+            if (hours := settings.hours_of(brand, queue)) is not None
+        }
         self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
         self._urgent_followers = settings.urgent_followers
         self._models = {Opinion.FIRST: model, Opinion.SECOND: second or model}
@@ -169,7 +175,11 @@ class Router:
 
     def _deadline(self, created_at: int, brand: Brand, queue: Queue) -> str | None:
         target = brand.targets[queue] if queue in brand.targets else self._targets.get(queue)
-        return None if target is None else utc(created_at + target * 1000)
+        if target is None:
+            return None
+        calendar = self._calendars.get((brand.name, queue)) if self._calendars else None
+        at = created_at + target * 1000 if calendar is None else calendar.after(created_at, target * 1000)
+        return None if at is None else utc(at)
 
 
 def route_all(

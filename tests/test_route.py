@@ -21,7 +21,7 @@ from pipeline.clean import clean
 from pipeline.posts import Attachment, Author, Link, Mention, Post, Priority, Queue, Stage, Verdict
 from pipeline.route import Outgoing, Place, Router, customer, route_all, subject, utc
 from pipeline.routed import NAMESPACE, RoutedPost, event_id
-from pipeline.settings import Brand, Settings, Thresholds
+from pipeline.settings import Brand, Hours, Settings, Thresholds
 from pipeline.triage import triage
 
 ACME = Brand(name="acme", handles=("Acme", "AcmeHelp"), ids=("9",), aliases=("acme corp",))
@@ -157,6 +157,16 @@ def test_priority(post: Post, stage: Stage, expected: Priority) -> None:
 def test_deadline(post: Post, stage: Stage, expected: str | None) -> None:
     """The target counts from created_at; a brand may have its own."""
     assert expected == _record(post, _verdict(stage)).deadline_at
+
+
+def test_a_deadline_counts_business_hours() -> None:
+    """Asked on a Thursday at midnight in UTC, which is one o'clock in Madrid: half an hour after opening."""
+    office = Hours(zone="Europe/Madrid", week={"thu": ("09:00-17:00",)})
+    settings = Settings(brands=(ACME.model_copy(update={"hours": "office"}), OTTO), hours={"office": office})
+
+    [outgoing] = Router(settings, Model("m", "1", "0" * 64)).route(_post(), _verdict(), PLACE, 0)
+
+    assert msgspec.json.decode(outgoing.value, type=RoutedPost).deadline_at == "1970-01-01T08:30:00.000Z"
 
 
 def test_reply_is_allowed_only_to_who_addressed_the_brand() -> None:

@@ -182,3 +182,33 @@ def test_a_nested_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(SettingsError, match="sasl_user"):
         load(None)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"hours": {"office": {"zone": "Europe/Nowhere", "week": {"mon": ["09:00-17:00"]}}}}, "Europe/Nowhere"),
+        ({"hours": {"office": {"week": {"monday": ["09:00-17:00"]}}}}, "no weekday: use mon"),
+        ({"hours": {"office": {"week": {}}}}, "never open: name at least one span"),
+        ({"hours": {"office": {"week": {"mon": ["9-17"]}}}}, "write 09:00-17:30"),
+        ({"general_hours": "office"}, "'office' is referred to and not given; known: none"),
+        ({"brands": [{"name": "acme", "hours": {"reactive": "night"}}]}, "'night' is referred to and not given"),
+        ({"brands": [{"name": "acme", "to_dm": ["("]}]}, "no regular expression"),
+        ({"responses": {"forgotten_after_s": 60}}, "resolved_after_s < forgotten_after_s"),
+    ],
+)
+def test_hours_and_phrases_that_cannot_be_are_refused(values: dict[str, object], says: str) -> None:
+    """At the start, with what to write instead."""
+    with pytest.raises(SettingsError, match=says):
+        load(None, **values)
+
+
+def test_hours_by_brand_and_queue() -> None:
+    """A brand's queue has its own hours, else the brand's, else the general ones."""
+    office, night = ({"week": {"mon": [span]}} for span in ("09:00-17:00", "22:00-06:00"))
+    acme, otto = {"name": "acme", "hours": {"review": "night"}}, {"name": "otto"}
+    settings = load(None, brands=[acme, otto], hours={"office": office, "night": night}, general_hours="office")
+
+    found = [settings.hours_of(brand, queue) for brand in settings.brands for queue in (Queue.REVIEW, Queue.REACTIVE)]
+
+    assert found == [settings.hours[name] for name in ("night", "office", "office", "office")]

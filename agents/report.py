@@ -1,0 +1,211 @@
+"""`triage report FILE`: the posts of files through the same state machine as the stream's, and what came of it."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from agents.posts_file import PostsReader
+from pipeline.brands import Brands
+from pipeline.classify import Classifier, foreign, queue_for
+from pipeline.decode import decode
+from pipeline.facts import QUEUES, Fact, Kind, Mark, known
+from pipeline.phrases import only_thanks, praises
+from pipeline.policies import ASKING, Policies
+from pipeline.posts import Post, Queue, Stage
+from pipeline.report import Books, Report, Times, Waits
+from pipeline.settings import Settings
+from pipeline.turns import view
+
+UNKNOWN = "unknown"
+"""Stands for the brand of posts that nobody answered and that mention none."""
+BATCH = 1000
+
+
+def report_files(
+    settings: Settings,
+    files: Sequence[str | Path],
+    classifier: Classifier,
+    *,
+    queues: Sequence[Queue] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Report:
+    """The report of the posts in files, as of the time of the last post.
+
+    In a CSV file that says which rows are the brand's own (inbound), those who wrote them are the brands; the brand of
+    a customer's conversation is the account that answered the customer first, else one that its posts mention.
+
+    `queues` are those that want an answer; None: all of them for CSV, else what the settings say.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    reader = PostsReader(Brands(settings.brands), stdin=stdin)
+    posts = list(_posts(reader, files))
+    accounts = _Accounts(settings, posts, tabular=reader.tabular)
+    policies = Policies(settings, ASKING if queues is None and reader.tabular else queues)
+    conversations = _conversations(posts, accounts, _queues(settings, classifier, posts), policies)
+    clock = max((post.created_at for post in posts), default=0)
+    books = Books()
+    for brand, facts in conversations:
+        policy = policies(brand)
+        seen = view(known(facts), clock, policy)
+        books.add(brand, seen.turns, seen.settled, policy)
+    return books.report()
+
+
+def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[Post]:
+    for file in files:
+        for item in reader.read(file):
+            [post] = decode([item.value], [0])
+            if isinstance(post, Post):
+                yield post
+
+
+class _Accounts:
+    """Which accounts are the brands'."""
+
+    def __init__(self, settings: Settings, posts: Iterable[Post], *, tabular: bool) -> None:
+        self._brands = Brands(settings.brands)
+        self._tabular = tabular
+        self._found = {
+            post.author.handle.lower(): post.author.handle for post in posts if tabular and post.author.handle
+        }
+
+    def of(self, post: Post) -> str | None:
+        """The brand whose account wrote the post, if one did."""
+        brand = self._brands.own(post)
+        if brand is not None:
+            return brand.name
+        return post.author.handle if self._tabular else None  # a row has its author's handle if it is the brand's own
+
+    def mentioned(self, post: Post) -> str | None:
+        """The brand that a customer's post concerns."""
+        concerned, addressed = self._brands.concerned(post)
+        if addressed:
+            return concerned[0].name
+        handles = (mention.username.lower() for mention in post.mentions)
+        return next((self._found[handle] for handle in handles if handle in self._found), None)
+
+
+def _queues(settings: Settings, classifier: Classifier, posts: Sequence[Post]) -> list[int]:
+    """The place of the queue in which each post is."""
+    thresholds, languages = settings.thresholds_by_stage(), frozenset(settings.model_languages)
+    found: list[int] = []
+    for start in range(0, len(posts), BATCH):
+        some = posts[start : start + BATCH]
+        for post, verdict in zip(some, classifier.classify(some), strict=True):
+            queue = Queue.REVIEW if foreign(post.lang, languages) else queue_for(verdict, thresholds)
+            found.append(QUEUES.index(queue))
+    return found
+
+
+def _conversations(
+    posts: Sequence[Post], accounts: _Accounts, queues: Sequence[int], policies: Policies
+) -> Iterator[tuple[str, list[Fact]]]:
+    """(brand, facts) of each customer's conversation."""
+    asked: dict[tuple[str, str], list[tuple[Post, int]]] = defaultdict(list)
+    answers: dict[tuple[str, str], list[tuple[Post, str]]] = defaultdict(list)
+    for post, queue in zip(posts, queues, strict=True):
+        brand = accounts.of(post)
+        if brand is None:
+            asked[post.author.id, post.conversation_id].append((post, queue))
+        elif post.parent_author_id is not None:
+            answers[post.parent_author_id, post.conversation_id].append((post, brand))
+    for whose, questions in asked.items():
+        replies = sorted(answers.get(whose, []), key=lambda reply: (reply[0].created_at, reply[0].id))
+        mentioned = (accounts.mentioned(post) for post, _ in sorted(questions, key=lambda one: one[0].created_at))
+        brand = replies[0][1] if replies else next((name for name in mentioned if name), UNKNOWN)
+        yield (
+            brand,
+            [
+                *(_question(post, queue) for post, queue in questions),
+                *(_answer(post, brand, policies) for post, by in replies if by == brand),
+            ],
+        )
+
+
+def _question(post: Post, queue: int) -> Fact:
+    marks = (Mark.THANKS if only_thanks(post.text) else 0) | (
+        Mark.PRAISE if QUEUES[queue].value == Stage.ENGAGEMENT.value and praises(post.text) else 0
+    )
+    return Fact(post.created_at, Kind.ASKED, post.first_id, queue, int(marks), post.revision)
+
+
+def _answer(post: Post, brand: str, policies: Policies) -> Fact:
+    phrases, account = policies.phrases(brand), post.author.handle or post.author.id
+    marks = Mark.TO_DM if phrases.to_dm(post.text) else Mark.TO_EMAIL if phrases.to_email(post.text) else 0
+    marks |= Mark.BOT if policies.is_bot(account) else 0
+    return Fact(
+        post.created_at, Kind.ANSWERED, post.first_id, -1, int(marks), post.revision, account, post.parent_id or ""
+    )
+
+
+# How it is shown.
+
+
+def as_json(report: Report) -> str:
+    """One JSON object."""
+    return msgspec.json.encode(report).decode()
+
+
+def show(report: Report, out: Console) -> None:
+    """Tables for a person: by brand, queue, weekday and hour."""
+    parts = {"brand": report.brands, "queue": report.queues, "weekday": report.weekdays, "hour (UTC)": report.hours}
+    for title, rows in parts.items():
+        table = Table(title, "first", "median", "mean", "p90", "p95", "next", "median", "waiting", "breached")
+        for name, waits in rows.items():
+            if waits.turns:
+                table.add_row(name, *_cells(waits))
+        out.print(table)
+    shares = Table("outcome", "conversations", "share")
+    outcomes = report.all.outcomes
+    for name, count in outcomes.items():
+        shares.add_row(name.replace("_", " "), f"{count:,}", f"{count / sum(outcomes.values()):.1%}")
+    out.print(shares)
+    answered, turns = report.all.answered, report.all.turns
+    if turns:
+        out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); times are h:mm:ss or m:ss")
+
+
+def write_csv(report: Report, file: TextIO) -> None:
+    """One row a brand, queue, weekday and hour; seconds."""
+    names = Times.__struct_fields__
+    kinds = ("first_response", "next_response", "first_response_business", "next_response_business")
+    counts = ("turns", "answered", "waiting", "breached")
+    writer = csv.writer(file)
+    writer.writerow(["by", "name", *(f"{kind}_{name}" for kind in kinds for name in names), *counts])
+    for by in ("brands", "queues", "weekdays", "hours"):
+        for name, waits in getattr(report, by).items():
+            times = [getattr(getattr(waits, kind), field) for kind in kinds for field in names]
+            writer.writerow([by.removesuffix("s"), _inert(name), *times, *(getattr(waits, count) for count in counts)])
+
+
+def _inert(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _cells(waits: Waits) -> list[str]:
+    first, following = waits.first_response, waits.next_response
+    return [
+        f"{first.n:,}", *map(_span, (first.median_s, first.mean_s, first.p90_s, first.p95_s)), f"{following.n:,}",
+        _span(following.median_s), f"{waits.waiting:,}", f"{waits.breached:,}",
+    ]  # fmt: skip
+
+
+def _span(seconds: float | None) -> str:
+    """Seconds as a person says them."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
