@@ -174,6 +174,7 @@ def report(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help='Posts: CSV, JSON Lines; "-": standard input.')],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     table: Annotated[Path | None, typer.Option("--csv", help="Write a CSV file too.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="Write a page of plots too.")] = None,
     queues: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +190,7 @@ def report(
 
     from agents import report as shown
     from agents.classifiers import load_first
+    from agents.report_page import write_page
     from pipeline.policies import wanted_queues
 
     settings = _load(context)
@@ -197,6 +199,8 @@ def report(
     if table is not None:
         with table.open("w", encoding="utf-8", newline="") as file:
             shown.write_csv(found, file)
+    if page is not None:
+        write_page(found, page, "How long customers waited")
     if as_json:
         print(shown.as_json(found))
     else:

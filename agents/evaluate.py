@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import html
-import io
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from agents import pages
+from agents.pages import new_figure, svg
 from models.evaluate import Evaluation
-from pipeline.errors import EvaluationError
 from pipeline.posts import STAGES
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}}
-table{{border-collapse:collapse}}td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}
-td.number{{text-align:right}}svg{{max-width:100%;height:auto}}</style></head>
-<body><h1>{title}</h1>{body}</body></html>
-"""
 
 
 def as_json(found: Evaluation) -> str:
@@ -52,7 +43,7 @@ def write_page(found: Evaluation, path: Path, title: str) -> None:
     """A self-contained HTML page with plots.
 
     Raises:
-        EvaluationError: matplotlib is not installed, or the file cannot be written.
+        PageError: matplotlib is not installed, or the file cannot be written.
     """
     body = [f"<p>{html.escape(name)}: {html.escape(value)}</p>" for name, value in _lines(found)]
     body += [
@@ -62,10 +53,7 @@ def write_page(found: Evaluation, path: Path, title: str) -> None:
         _groups_plot("brand", found),
     ]
     body.append(_mistakes(found))
-    try:
-        path.write_text(_PAGE.format(title=html.escape(title), body="\n".join(body)), encoding="utf-8")
-    except OSError as error:
-        raise EvaluationError(f"{path} cannot be written: {error.strerror}") from error
+    pages.write(path, title, body)
 
 
 def _lines(found: Evaluation) -> list[tuple[str, str]]:
@@ -99,7 +87,7 @@ def _mistakes(found: Evaluation) -> str:
 
 
 def _confusion_plot(found: Evaluation) -> str:
-    figure, axes = _new_figure("Labelled (rows) and judged (columns)")
+    figure, axes = new_figure("Labelled (rows) and judged (columns)")
     names = [stage.value for stage in STAGES]
     counts = [[found.confusion[row][column] for column in names] for row in names]
     axes.imshow([[count / max(1, sum(row)) for count in row] for row in counts], cmap="Blues", vmin=0, vmax=1)
@@ -110,47 +98,24 @@ def _confusion_plot(found: Evaluation) -> str:
             axes.text(
                 place, at, str(count), ha="center", va="center", color="black" if count < sum(row) / 2 else "white"
             )
-    return _svg(figure)
+    return svg(figure)
 
 
 def _calibration_plot(found: Evaluation) -> str:
-    figure, axes = _new_figure("How sure, and how often right")
+    figure, axes = new_figure("How sure, and how often right")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
     sure, right = [part.confidence for part in found.calibration], [part.right for part in found.calibration]
     axes.scatter(sure, right, s=[20 + 400 * part.posts / found.n for part in found.calibration])
     axes.set_xlabel("mean confidence")
     axes.set_ylabel("share that is right")
-    return _svg(figure)
+    return svg(figure)
 
 
 def _groups_plot(what: str, found: Evaluation) -> str:
     groups = list((found.by_kind if what == "kind" else found.by_brand).items())[:25][::-1]
     if not groups:
         return ""
-    figure, axes = _new_figure(f"Right by {what}", height=1 + 0.25 * len(groups))
+    figure, axes = new_figure(f"Right by {what}", height=1 + 0.25 * len(groups))
     axes.barh([f"{name} ({group.posts})" for name, group in groups], [group.right for _, group in groups])
     axes.set_xlim(0, 1)
-    return _svg(figure)
-
-
-def _new_figure(title: str, height: float = 4.0) -> tuple[Any, Any]:
-    """matplotlib's, without any window; it is an extra, for its megabytes serve only this page."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError("the page of plots needs matplotlib: pip install .[plots]") from error
-    figure = Figure(figsize=(7, height), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title)
-    return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    """The picture as it stands in a page, the same on every run."""
-    from matplotlib import rc_context
-
-    out = io.StringIO()
-    with rc_context({"svg.hashsalt": "tweet-triage"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)

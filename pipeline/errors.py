@@ -5,6 +5,7 @@ TriageError
  ├── SettingsError    a setting is wrong or missing: stop at the start and say which
  ├── ModelError       the model's artifact cannot be used: stop at the start
  ├── EvaluationError  a file of labelled posts cannot be used
+ ├── PageError        a page of plots cannot be made or written
  ├── TopicsError      topics are missing or differ from the declaration: stop at the start
  ├── BrokerError      the embedded broker cannot be fetched, started or reached
  └── TooManyDead      so much is broken that the fault is ours: stop, skip nothing
@@ -55,6 +56,10 @@ class ModelError(TriageError):
 
 class EvaluationError(TriageError):
     """Raised when a file of labelled posts cannot be used."""
+
+
+class PageError(TriageError):
+    """Raised when a page of plots cannot be made or written."""
 
 
 class TopicsError(TriageError):

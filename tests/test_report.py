@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from agents.classifiers import load_first
 from agents.report import as_json, report_files, write_csv
+from agents.report_page import write_page
+from pipeline.errors import PageError
 from pipeline.policies import wanted_queues
 from pipeline.posts import Queue
 from pipeline.report import Report, Times, percentile
@@ -95,6 +98,26 @@ def test_the_command_prints_json(tmp_path: Path) -> None:
     assert {"next_response", "answered", "waiting", "breached", "outcomes"} <= set(found)
     rows = list(csv.DictReader((tmp_path / "report.csv").read_text().splitlines()))
     assert {"brand", "queue", "weekday", "hour"} == {row["by"] for row in rows}
+
+
+def test_a_page_stands_alone(tmp_path: Path) -> None:
+    """Tables and plots in one file that loads nothing; a brand's name is text."""
+    found = report(ROWS)
+    found.brands["<b>"] = found.brands["HeronAir"]
+
+    write_page(found, tmp_path / "page.html", "Waits <i>")
+
+    text = (tmp_path / "page.html").read_text()
+    assert "&lt;b&gt;" in text
+    assert "<title>Waits &lt;i&gt;" in text
+    assert text.count("<svg") == 3
+    assert not re.search(r"<script|src=|href=\"http", text)
+
+
+def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """The message names the file."""
+    with pytest.raises(PageError, match="cannot be written"):
+        write_page(report(ROWS), tmp_path / "none" / "page.html", "Waits")
 
 
 def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
