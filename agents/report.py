@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import msgspec
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -160,7 +161,10 @@ def show(report: Report, out: Console) -> None:
     """Tables for a person: by brand, queue, weekday and hour."""
     parts = {"brand": report.brands, "queue": report.queues, "weekday": report.weekdays, "hour (UTC)": report.hours}
     for title, rows in parts.items():
-        table = Table(title, "first", "median", "mean", "p90", "p95", "next", "median", "waiting", "breached")
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(title, min_width=15, max_width=20, no_wrap=True)
+        for name in ("first", "median", "mean", "p90", "p95", "next", "median", "wait", "late"):
+            table.add_column(name, justify="right", no_wrap=True)
         for name, waits in rows.items():
             if waits.turns:
                 table.add_row(name, *_cells(waits))
@@ -172,7 +176,7 @@ def show(report: Report, out: Console) -> None:
     out.print(shares)
     answered, turns = report.all.answered, report.all.turns
     if turns:
-        out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); times are h:mm:ss or m:ss")
+        out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); late: the target was missed")
 
 
 def write_csv(report: Report, file: TextIO) -> None:
@@ -208,4 +212,4 @@ def _span(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d}"
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{whole // 3600}h{whole // 60 % 60:02d}"

@@ -22,11 +22,10 @@ def write_page(report: Report, path: Path, title: str) -> None:
     """
     everything = report.all
     share = f"{everything.answered / everything.turns:.1%}" if everything.turns else "none"
+    counts = f"{everything.answered:,} answered ({share}), {everything.waiting:,} waiting"
+    summary = f"{everything.turns:,} turns, {counts}, {everything.breached:,} breached."
     body = [
-        (
-            f"<p>{everything.turns:,} turns, {everything.answered:,} answered ({share}), {everything.waiting:,} waiting, "
-            f"{everything.breached:,} breached. Times are minutes.</p>"
-        ),
+        f"<p>{summary} Times are minutes.</p>",
         _table("Brand", report.brands),
         _table("Queue", report.queues),
         _medians("First response by hour (UTC)", report.hours),
