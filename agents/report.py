@@ -17,10 +17,10 @@ from agents.posts_file import PostsReader
 from pipeline.brands import Brands
 from pipeline.classify import Classifier, foreign, queue_for
 from pipeline.decode import decode
-from pipeline.facts import QUEUES, Fact, Kind, Mark, known
-from pipeline.phrases import only_thanks, praises
+from pipeline.facts import QUEUES, Fact, Kind, known
+from pipeline.heard import answer_marks, question_marks
 from pipeline.policies import ASKING, Policies
-from pipeline.posts import Post, Queue, Stage
+from pipeline.posts import Post, Queue
 from pipeline.report import Books, Report, Times, Waits
 from pipeline.settings import Settings
 from pipeline.turns import view
@@ -134,19 +134,14 @@ def _conversations(
 
 
 def _question(post: Post, queue: int) -> Fact:
-    marks = (Mark.THANKS if only_thanks(post.text) else 0) | (
-        Mark.PRAISE if QUEUES[queue].value == Stage.ENGAGEMENT.value and praises(post.text) else 0
-    )
-    return Fact(post.created_at, Kind.ASKED, post.first_id, queue, int(marks), post.revision)
+    marks = question_marks(post.text, engagement=QUEUES[queue] is Queue.ENGAGEMENT)
+    return Fact(post.created_at, Kind.ASKED, post.first_id, queue, marks, post.revision)
 
 
 def _answer(post: Post, brand: str, policies: Policies) -> Fact:
-    phrases, account = policies.phrases(brand), post.author.handle or post.author.id
-    marks = Mark.TO_DM if phrases.to_dm(post.text) else Mark.TO_EMAIL if phrases.to_email(post.text) else 0
-    marks |= Mark.BOT if policies.is_bot(account) else 0
-    return Fact(
-        post.created_at, Kind.ANSWERED, post.first_id, -1, int(marks), post.revision, account, post.parent_id or ""
-    )
+    account = post.author.handle or post.author.id
+    marks = answer_marks(post.text, account, brand, policies)
+    return Fact(post.created_at, Kind.ANSWERED, post.first_id, -1, marks, post.revision, account, post.parent_id or "")
 
 
 # How it is shown.

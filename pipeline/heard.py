@@ -80,14 +80,11 @@ def routed(value: bytes | None, place: int, policies: Policies) -> Heard | None:
 
 
 def _question(record: _Routed, place: int) -> Heard:
-    text = record.text
-    marks = Mark.THANKS if only_thanks(text) else 0
-    if record.classification.stage is Stage.ENGAGEMENT and praises(text):
-        marks |= Mark.PRAISE
+    marks = question_marks(record.text, engagement=record.classification.stage is Stage.ENGAGEMENT)
     if record.classification.decided_by is Opinion.PERSON:
         marks |= Mark.PERSON
     fact = Fact(
-        _ms(record.created_at), Kind.ASKED, _id(record), _PLACE[record.queue], int(marks), record.revision, place=place
+        ms(record.created_at), Kind.ASKED, _id(record), _PLACE[record.queue], int(marks), record.revision, place=place
     )
     return Heard(record.author.external_id, record.brand, record.conversation_id, fact)
 
@@ -98,14 +95,25 @@ def _answer(record: _Routed, policies: Policies) -> Heard | None:
     if customer is None or customer == record.author.external_id or policies.is_own(customer):
         return None
     account = record.author.handle or record.author.external_id
-    phrases, text = policies.phrases(record.brand), record.text
-    marks = Mark.BOT if policies.is_bot(account) else 0
-    marks |= Mark.TO_DM if phrases.to_dm(text) else Mark.TO_EMAIL if phrases.to_email(text) else 0
+    marks = answer_marks(record.text, account, record.brand, policies)
     fact = Fact(
-        _ms(record.created_at), Kind.ANSWERED, _id(record), -1, int(marks), record.revision, account,
+        ms(record.created_at), Kind.ANSWERED, _id(record), -1, int(marks), record.revision, account,
         record.parent_id or "",
     )  # fmt: skip
     return Heard(customer, record.brand, record.conversation_id, fact)
+
+
+def question_marks(text: str, *, engagement: bool) -> int:
+    """What a customer's text says about itself."""
+    praise = Mark.PRAISE if engagement and praises(text) else 0
+    return int(praise | (Mark.THANKS if only_thanks(text) else 0))
+
+
+def answer_marks(text: str, account: str, brand: str, policies: Policies) -> int:
+    """Where an answer invites to, and whether a machine wrote it."""
+    phrases = policies.phrases(brand)
+    to = Mark.TO_DM if phrases.to_dm(text) else Mark.TO_EMAIL if phrases.to_email(text) else 0
+    return int(to | (Mark.BOT if policies.is_bot(account) else 0))
 
 
 def _id(record: _Routed) -> str:
@@ -132,10 +140,10 @@ def message(value: bytes | None, policies: Policies) -> Heard:
     """What a private message says: the customer wrote, or the brand did, and so answered."""
     record = _decoded(_message, value)
     if record.sender_id == record.customer_id:
-        return Heard(record.customer_id, record.brand, ANY, Fact(_ms(record.created_at), Kind.WROTE, "dm:" + record.id))
+        return Heard(record.customer_id, record.brand, ANY, Fact(ms(record.created_at), Kind.WROTE, "dm:" + record.id))
     account = record.sender_handle or record.sender_id
     marks = Mark.BOT if policies.is_bot(account) else 0
-    fact = Fact(_ms(record.created_at), Kind.MESSAGED, "dm:" + record.id, marks=int(marks), who=account)
+    fact = Fact(ms(record.created_at), Kind.MESSAGED, "dm:" + record.id, marks=int(marks), who=account)
     return Heard(record.customer_id, record.brand, ANY, fact)
 
 
@@ -155,11 +163,11 @@ _retraction = msgspec.json.Decoder(Retraction).decode
 def retraction(value: bytes | None) -> Heard:
     """What a retraction says, of whichever conversation the post was in."""
     record = _decoded(_retraction, value)
-    fact = Fact(_ms(record.at), Kind.GONE, record.id, marks=int(Mark.GONE))
+    fact = Fact(ms(record.at), Kind.GONE, record.id, marks=int(Mark.GONE))
     return Heard(record.customer, ANY, ANY, fact)
 
 
-def _ms(time: str) -> int:
+def ms(time: str) -> int:
     """RFC 3339 to ms since 1970."""
     try:
         at = datetime.fromisoformat(time)
