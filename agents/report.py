@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from agents.posts_file import PostsReader
+from agents.posts_file import PostsReader, UnreadableFile
 from pipeline.brands import Brands
 from pipeline.classify import Classifier, foreign, queue_for
 from pipeline.decode import decode
@@ -46,10 +46,15 @@ def report_files(
     `queues` are those that want an answer; None: all of them for CSV, else what the settings say.
 
     Raises:
-        UnreadableFile: a file cannot be read.
+        UnreadableFile: a file cannot be read, or there is no post with a time.
     """
     reader = PostsReader(Brands(settings.brands), stdin=stdin)
-    posts = list(_posts(reader, files))
+    read = list(_posts(reader, files))
+    posts = [post for post in read if post is not None and post.created_at]
+    if not posts:
+        raise UnreadableFile(
+            f"{', '.join(map(str, files))}: no post with a time in it: a report needs when each was written"
+        )
     accounts = _Accounts(settings, posts, tabular=reader.tabular)
     policies = Policies(settings, ASKING if queues is None and reader.tabular else queues)
     conversations = _conversations(posts, accounts, _queues(settings, classifier, posts), policies)
@@ -59,15 +64,16 @@ def report_files(
         policy = policies(brand)
         seen = view(known(facts), clock, policy)
         books.add(brand, seen.turns, seen.settled, policy)
-    return books.report()
+    report = books.report()
+    report.unreadable = len(read) - len(posts)
+    return report
 
 
-def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[Post]:
+def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[Post | None]:
     for file in files:
         for item in reader.read(file):
             [post] = decode([item.value], [0])
-            if isinstance(post, Post):
-                yield post
+            yield post if isinstance(post, Post) else None
 
 
 class _Accounts:
@@ -172,6 +178,10 @@ def show(report: Report, out: Console) -> None:
     answered, turns = report.all.answered, report.all.turns
     if turns:
         out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); late: the target was missed")
+    if report.unreadable:
+        out.print(
+            f"{report.unreadable:,} rows are no post, or say no time: they are not counted (`triage backtest` says why)"
+        )
 
 
 def write_csv(report: Report, file: TextIO) -> None:

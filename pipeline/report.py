@@ -58,6 +58,8 @@ class Report(msgspec.Struct):
     hours: dict[str, Waits]
     weekdays: dict[str, Waits]
     all: Waits
+    unreadable: int = 0
+    """Rows or lines that are no post, or one without a time: they are in none of the figures."""
 
 
 class Books:

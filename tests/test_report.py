@@ -15,9 +15,11 @@ from statistics import quantiles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from agents.classifiers import load_first
-from agents.report import as_json, report_files, write_csv
+from agents.posts_file import UnreadableFile
+from agents.report import as_json, report_files, show, write_csv
 from agents.report_page import write_page
 from pipeline.errors import PageError
 from pipeline.policies import wanted_queues
@@ -128,6 +130,24 @@ def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "none.csv" in done.stderr
+
+
+def test_rows_that_are_no_post_are_counted() -> None:
+    """Broken rows, and posts without a time, are in none of the figures, and that is said."""
+    out = Console(file=io.StringIO(), width=80)
+
+    found = report([*ROWS, "13,c9,True,yesterday,@HeronAir hm,,", "14,c9,True,,@HeronAir hm,,"])
+    show(found, out)
+
+    assert 2 == found.unreadable
+    assert report(ROWS).all == found.all
+    assert "2 rows are no post, or say no time" in out.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_nothing_to_report_is_said() -> None:
+    """An empty file is no report of zeros."""
+    with pytest.raises(UnreadableFile, match="no post with a time in it"):
+        report([])
 
 
 def test_names_of_a_cell_are_no_formulas() -> None:
