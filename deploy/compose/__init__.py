@@ -1,0 +1,1 @@
+"""The laptop: what deploy/compose.yaml mounts."""
