@@ -1,0 +1,141 @@
+"""What waits on disk while Kafka is away: files of lines, written at one end and read at the other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import time
+from collections import deque
+from io import BufferedReader, BufferedWriter
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from agents.line import Line
+
+log = logging.getLogger(__name__)
+
+PIECE_BYTES = 16 * 1024 * 1024
+"""A file that was read is deleted as a whole."""
+_HEAD = struct.Struct(">I")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[bytes, bytes, float, str | None]).decode
+
+
+class Spill:
+    """Used by one thread; at most `most` bytes lie there.
+
+    Files that an ended listener left are read first, those older than `kept_s` are deleted unread: their posts are
+    looked for as a gap, and what X's users deleted since must not come up again.
+    """
+
+    def __init__(self, folder: Path, most: int, kept_s: float, *, piece_bytes: int = PIECE_BYTES) -> None:
+        self._folder = folder
+        self._most = most
+        self._piece_bytes = piece_bytes
+        self._pieces: deque[Path] = deque()
+        self._number = 0
+        self._writer: BufferedWriter | None = None
+        self._reader: BufferedReader | BinaryIO | None = None
+        self._waiting: Line | None = None
+        self.bytes = 0
+        self.count = 0
+        """Lines of this listener that wait; those left by another are not counted until they are read."""
+        self._find(kept_s)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return self._waiting is None and not self._pieces
+
+    def append(self, line: Line) -> bool:
+        """Write a line behind all others; whether there was room."""
+        packed = _encode((line.value, line.api, line.read_at, line.mark))
+        if self.bytes + _HEAD.size + len(packed) > self._most:
+            return False
+        try:
+            writer = self._writer or self._begin()
+            writer.write(_HEAD.pack(len(packed)) + packed)
+            writer.flush()
+            self.bytes += _HEAD.size + len(packed)
+            self.count += 1
+            if writer.tell() >= self._piece_bytes:
+                self._close_writer()
+        except OSError as error:
+            log.error("cannot spill to %s: %s", self._folder, error.strerror)  # noqa: TRY400 - the reason is all there is
+            return False
+        return True
+
+    def peek(self) -> Line | None:
+        """The line that has waited longest; it stays until it is popped."""
+        while self._waiting is None and self._pieces:
+            self._waiting = self._read()
+        return self._waiting
+
+    def pop(self) -> None:
+        """The line that `peek` gave is taken care of."""
+        self._waiting = None
+        self.count = max(0, self.count - 1)
+        if self._pieces:
+            self.peek()  # so that the last file goes as soon as its last line does
+
+    def close(self) -> None:
+        """Close the files; what waits stays for the next listener."""
+        self._close_writer()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _find(self, kept_s: float) -> None:
+        if not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.glob("*.spill")):
+            found = path.stat()
+            if found.st_mtime < time.time() - kept_s:
+                path.unlink()
+                continue
+            self._pieces.append(path)
+            self.bytes += found.st_size
+            self._number = int(path.stem) + 1
+
+    def _begin(self) -> BufferedWriter:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{self._number:012}.spill"
+        self._number += 1
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # posts are nobody else's to read
+        self._writer = os.fdopen(descriptor, "wb")
+        self._pieces.append(path)
+        return self._writer
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _read(self) -> Line | None:
+        """The next line of the first file; at its end the file goes."""
+        if self._reader is None:
+            self._reader = self._pieces[0].open("rb")
+        head = self._reader.read(_HEAD.size)
+        if len(head) == _HEAD.size:
+            packed = self._reader.read(_HEAD.unpack(head)[0])
+            try:
+                value, api, read_at, mark = _decode(packed)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                log.warning("a spilled line is cut off: its listener was killed while it wrote")
+            else:
+                return Line(value, api, read_at, None, mark)
+        self._end_of_piece()
+        return None
+
+    def _end_of_piece(self) -> None:
+        assert self._reader is not None, "it was read to its end"
+        self._reader.close()
+        self._reader = None
+        path = self._pieces.popleft()
+        if not self._pieces:
+            self._close_writer()
+        self.bytes -= path.stat().st_size
+        path.unlink()
