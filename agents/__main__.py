@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agents import adapt_command, logs, response_commands, state_commands, x_commands
+from agents.command import EPILOG, EXIT_OF, Exit, load, ms, say
 from pipeline import settings as settings_module
-from pipeline.errors import (
-    BrokerError,
-    ModelError,
-    Reason,
-    SettingsError,
-    TooManyDead,
-    TopicsError,
-    TriageError,
-)
+from pipeline.errors import Reason, TriageError
 from pipeline.posts import Queue
-from pipeline.settings import Settings
-
-
-class Exit(IntEnum):
-    """What the command's exit code says; the README has the table."""
-
-    FINE = 0
-    FAILED = 1
-    USAGE = 2
-    SETTINGS = 3
-    BROKER = 4
-    TOPICS = 5
-    MODEL = 6
-    TOO_MANY_DEAD = 7
-    INTERRUPTED = 130
-
-
-EXIT_OF: dict[type[TriageError], Exit] = {
-    SettingsError: Exit.SETTINGS,
-    BrokerError: Exit.BROKER,
-    TopicsError: Exit.TOPICS,
-    ModelError: Exit.MODEL,
-    TooManyDead: Exit.TOO_MANY_DEAD,
-}
 
 
 class Rebase(StrEnum):
@@ -54,11 +25,6 @@ class Rebase(StrEnum):
 
     NOW = "now"
 
-
-EPILOG = (
-    "Exit codes: 0 fine; 1 failed; 2 wrong usage; 3 settings; 4 broker; 5 topics; 6 model; "
-    "7 too many broken records; 130 interrupted."
-)
 
 app = typer.Typer(
     help="Puts every post about a brand into the right queue, and measures how long customers wait.\n\n"
@@ -76,6 +42,10 @@ topics_app = typer.Typer(help="The topics: declared here, checked by the worker.
 dead_app = typer.Typer(
     help="Dead letters: look at what could not be read, and send it through again.", no_args_is_help=True
 )
+response_commands.add_to(app)
+x_commands.add_to(app)
+adapt_command.add_to(app)
+state_commands.add_to(app, topics_app)
 app.add_typer(broker_app, name="broker")
 app.add_typer(topics_app, name="topics")
 app.add_typer(dead_app, name="dead")
@@ -87,20 +57,8 @@ SettingsFile = Annotated[
 
 @app.callback()
 def _main(context: typer.Context, settings: SettingsFile = None) -> None:
-    logging.basicConfig(
-        level=os.environ.get("TRIAGE_LOG_LEVEL", "WARNING").upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    logs.set_up(context.invoked_subcommand or "triage")
     context.obj = settings
-
-
-def _load(context: typer.Context) -> Settings:
-    return settings_module.load(context.obj)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 @app.command(epilog=EPILOG)
@@ -108,13 +66,13 @@ def worker(context: typer.Context) -> None:
     """Run the triage worker: `tweets` in, queues out; until SIGTERM or Ctrl-C."""
     from agents.worker import run_worker
 
-    run_worker(_load(context), say=_say)
+    run_worker(load(context), say=say)
 
 
 @app.command("settings", epilog=EPILOG)
 def show_settings(context: typer.Context) -> None:
     """Print the effective settings as YAML; secrets show as stars."""
-    print(settings_module.redacted(_load(context)), end="")
+    print(settings_module.redacted(load(context)), end="")
 
 
 @app.command(epilog=EPILOG)
@@ -129,7 +87,7 @@ def classify(
     """
     from agents.classify import classify_text
 
-    print(classify_text(_load(context), text, as_json=as_json))
+    print(classify_text(load(context), text, as_json=as_json))
 
 
 @app.command(epilog=EPILOG)
@@ -155,52 +113,13 @@ def evaluate(
     from models.evaluate import read_labelled
     from models.second import available
 
-    settings = _load(context)
+    settings = load(context)
     first = load_first(settings.model)
     asked = (settings.second_opinion.enabled or available()) if second is None else second
     both = with_second(first, settings.second_opinion, Silent(), unlimited=True) if asked else first
     found = run(read_labelled(file), both, first, settings.thresholds_by_stage())
     if page is not None:
         shown.write_page(found, page, f"{first.model.name} {first.model.version} on {file.name}")
-    if as_json:
-        print(shown.as_json(found))
-    else:
-        shown.show(found, Console())
-
-
-@app.command(epilog=EPILOG)
-def report(
-    context: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help='Posts: CSV, JSON Lines; "-": standard input.')],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    table: Annotated[Path | None, typer.Option("--csv", help="Write a CSV file too.")] = None,
-    page: Annotated[Path | None, typer.Option("--html", help="Write a page of plots too.")] = None,
-    queues: Annotated[
-        str | None,
-        typer.Option(
-            help="Which want an answer: all, or names with commas; else all for CSV, those with targets for JSON."
-        ),
-    ] = None,
-) -> None:
-    """Say how long customers waited: first and next responses, who waits, breaches, outcomes; by brand, queue, time.
-
-    Example: triage report threads.csv --csv report.csv
-    """
-    from rich.console import Console
-
-    from agents import report as shown
-    from agents.classifiers import load_first
-    from agents.report_page import write_page
-    from pipeline.policies import wanted_queues
-
-    settings = _load(context)
-    wanted = None if queues is None else wanted_queues(queues)
-    found = shown.report_files(settings, files, load_first(settings.model), queues=wanted, stdin=sys.stdin.buffer)
-    if table is not None:
-        with table.open("w", encoding="utf-8", newline="") as file:
-            shown.write_csv(found, file)
-    if page is not None:
-        write_page(found, page, "How long customers waited")
     if as_json:
         print(shown.as_json(found))
     else:
@@ -223,9 +142,9 @@ def train_model(
     """
     from agents.train import train_on
 
-    for path in train_on(_load(context), data, base=base, out=out, force=force, say=_say):
+    for path in train_on(load(context), data, base=base, out=out, force=force, say=say):
         print(path)
-    _say(f"use it with `model: {out / 'stages.npz'}` in the settings, or try it as `challenger:` first")
+    say(f"use it with `model: {out / 'stages.npz'}` in the settings, or try it as `challenger:` first")
 
 
 @app.command(epilog=EPILOG)
@@ -234,34 +153,44 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON line.")] = False,
     plain: Annotated[bool, typer.Option(help="Plain lines instead of the live view.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Write the last view as an SVG picture.")] = None,
+    x: Annotated[
+        bool, typer.Option("--x", help="The whole way round: a fake X, listener, queues, answers, poster, clocks.")
+    ] = False,
 ) -> None:
     """See it all on this machine: a real Kafka, a worker, and some 750 posts on their way into the queues.
 
     Starts an embedded Apache Kafka, replays the project's sample of posts, shows what happens, and ends by itself.
+    With --x a crowd publishes them on a fake X, and an invented helpdesk answers some: the answers stop clocks.
     Ctrl-C ends it at once. Nothing is left behind but the broker's jars in the cache.
     """
     from rich.console import Console
 
-    from agents.demo import Options, run_demo
+    from agents.demo import run_demo
+    from agents.demo_x import run_demo_x
+    from agents.screen import Options
 
-    interrupted = run_demo(Options(speed, as_json, svg, plain), Console(stderr=as_json))
+    interrupted = (run_demo_x if x else run_demo)(Options(speed, as_json, svg, plain), Console(stderr=as_json))
     raise typer.Exit(Exit.INTERRUPTED if interrupted else Exit.FINE)
 
 
+DEFAULT_PORT = 9092
 BrokerFolder = Annotated[Path | None, typer.Option("--folder", help="Where it keeps its data.")]
 
 
 @broker_app.command("up")
 def broker_up(
     folder: BrokerFolder = None,
-    port: Annotated[int, typer.Option(help="A taken port is replaced by a free one, and said.")] = 9092,
+    port: Annotated[int, typer.Option(help="A taken port is replaced by a free one, and said.")] = DEFAULT_PORT,
 ) -> None:
     """Start it in the background; its data stay in the folder."""
     from agents.broker import Broker, default_folder
 
-    broker = Broker(folder or default_folder(), log=_say, port=port, detached=True)
+    broker = Broker(folder or default_folder(), log=say, port=port, detached=True)
     broker.start()
-    print(f"Apache Kafka answers on {broker.bootstrap}; stop it with `triage broker down`")
+    where = f" --folder {folder}" if folder is not None else ""
+    print(f"Apache Kafka answers on {broker.bootstrap}; stop it with `triage broker down{where}`")
+    if broker.port != DEFAULT_PORT:
+        print(f"for the other commands: export TRIAGE_KAFKA__BOOTSTRAP_SERVERS={broker.bootstrap}")
 
 
 @broker_app.command("down")
@@ -316,9 +245,9 @@ def replay(
     from agents.replay import replay as run
     from pipeline.topics import TWEETS
 
-    settings = _load(context)
+    settings = load(context)
     topics.require(settings, [TWEETS])
-    since = None if start_from is None else int(start_from.replace(tzinfo=UTC).timestamp() * 1000)
+    since = None if start_from is None else ms(start_from)
     pace = Pace(speed, rate, since, rebase is not None, limit)
     summary = run(settings, files, pace, Console(stderr=True), World(stdin=sys.stdin.buffer))
     print(summary)
@@ -342,7 +271,7 @@ def backtest(
     from agents.backtest import show
     from agents.classifiers import Silent, load_classifier
 
-    settings = _load(context)
+    settings = load(context)
     report = run(settings, files, load_classifier(settings, Silent()), write=write, stdin=sys.stdin.buffer)
     if as_json:
         print(report.as_json())
@@ -364,12 +293,12 @@ def tail(
     """
     from agents.tail import tail as run
 
-    run(_load(context), queue, follow=follow, limit=limit, as_json=as_json, say=print)
+    run(load(context), queue, follow=follow, limit=limit, as_json=as_json, say=print)
 
 
 @app.command(epilog=EPILOG)
 def contracts(folder: Annotated[Path, typer.Option(help="Where to write them.")] = Path("docs/contracts")) -> None:
-    """Write the JSON Schemas and the AsyncAPI document, made from the structs and the table of topics."""
+    """Write the JSON Schemas, the AsyncAPI document and the examples, made from the structs and the table of topics."""
     from pipeline.contracts import write
 
     for path in write(folder):
@@ -388,7 +317,7 @@ def dead_list(
 
     from agents.dead_letters import Wanted, show_list
 
-    show_list(_load(context), Wanted(reason), limit, Console())
+    show_list(load(context), Wanted(reason), limit, Console())
 
 
 @dead_app.command("show")
@@ -396,7 +325,7 @@ def dead_show(context: typer.Context, identity: Annotated[str, typer.Argument(me
     """Show one: what is known of it, and its bytes. The ID is topic:partition:offset, as `list` shows it."""
     from agents.dead_letters import show_one
 
-    show_one(_load(context), identity, print)
+    show_one(load(context), identity, print)
 
 
 @dead_app.command("replay")
@@ -406,11 +335,11 @@ def dead_replay(
     reason: OnlyReason = None,
     dry_run: Annotated[bool, typer.Option(help="Only say how many.")] = False,
 ) -> None:
-    """Send the original bytes through `tweets` again, for when the fault was ours and is mended."""
+    """Send the original bytes to the topics that they came from again, for when the fault was ours and is mended."""
     from agents.dead_letters import Wanted
     from agents.dead_letters import replay as run
 
-    count = run(_load(context), Wanted(reason, identity), dry_run=dry_run)
+    count = run(load(context), Wanted(reason, identity), dry_run=dry_run)
     print(f"{count} dead letters {'would be' if dry_run else 'were'} sent again")
 
 
@@ -419,7 +348,7 @@ def topics_create(context: typer.Context) -> None:
     """Create the topics that are missing, as the table in pipeline/topics.py declares them."""
     from agents import topics
 
-    for line in topics.create(_load(context)):
+    for line in topics.create(load(context)):
         print(line)
 
 
@@ -429,16 +358,18 @@ def topics_check(context: typer.Context) -> None:
     from agents import topics
     from pipeline.topics import TOPICS
 
-    topics.require(_load(context), [topic.name for topic in TOPICS])
+    topics.require(load(context), [topic.name for topic in TOPICS])
     print(f"all {len(TOPICS)} topics are as declared")
 
 
 def main() -> None:
     """Run the command; errors of the project become one clear line and their own exit code."""
+    if os.getpid() == 1:  # in a container: SIGTERM does nothing there until somebody asks for it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app(standalone_mode=True)
     except TriageError as error:
-        _say(f"triage: {error}")
+        say(f"triage: {error}", logging.ERROR)
         sys.exit(EXIT_OF.get(type(error), Exit.FAILED))
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)

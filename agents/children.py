@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def child(arguments: list[str], settings: Path, log: Path) -> Iterator[Child]:
             [sys.executable, "-m", "agents", "--settings", str(settings), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
+            env={**os.environ, "TRIAGE_LOG_FORMAT": "console"},  # its last lines are shown to people
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=end_with_parent,  # noqa: PLW1509 - it only makes a system call

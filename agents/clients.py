@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,6 +19,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from agents.retrying import Client
 from pipeline.errors import BrokerError, SettingsError, TopicsError
+from pipeline.kept import Kept, Placed
 from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol
 
 ANSWER_WITHIN_MS = 10_000
@@ -142,16 +143,55 @@ def stored(consumer: KafkaConsumer, topic: str, newest: int | None = None) -> It
         BrokerError: the broker answers no more, or refuses.
     """
     try:
-        tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
-        if not tps:
-            raise TopicsError(f"{topic} does not exist, or this user may not see it: run `triage topics create`")
-        consumer.assign(tps)
-        begins, ends = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
-        for tp in tps:
-            consumer.seek(tp, begins[tp] if newest is None else max(begins[tp], ends[tp] - newest))
+        begins, ends = _assigned(consumer, topic)
+        for tp, begin in begins.items():
+            consumer.seek(tp, begin if newest is None else max(begin, ends[tp] - newest))
         yield from _until(consumer, ends)
     except KafkaError as error:
         raise BrokerError(f"{topic} cannot be read ({error!r}): check the broker, and the right to read it") from error
+
+
+def stored_since(consumer: KafkaConsumer, topic: str, starts: Mapping[int, int]) -> Iterator[ConsumerRecord]:
+    """What a topic holds now, of each partition from an offset on; from its beginning where none is given.
+
+    Raises:
+        TopicsError, BrokerError: as `stored`.
+    """
+    try:
+        begins, ends = _assigned(consumer, topic)
+        for tp, begin in begins.items():
+            consumer.seek(tp, min(max(begin, starts.get(tp.partition, 0)), ends[tp]))
+        yield from _until(consumer, ends)
+    except KafkaError as error:
+        raise BrokerError(f"{topic} cannot be read ({error!r}): check the broker, and the right to read it") from error
+
+
+Offsets = dict[TopicPartition, int]
+
+
+def _assigned(consumer: KafkaConsumer, topic: str) -> tuple[Offsets, Offsets]:
+    """All partitions assigned; where they begin and end."""
+    tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    if not tps:
+        raise TopicsError(f"{topic} does not exist, or this user may not see it: run `triage topics create`")
+    consumer.assign(tps)
+    return consumer.beginning_offsets(tps), consumer.end_offsets(tps)
+
+
+def newest(consumer: KafkaConsumer, topic: str) -> dict[Placed, Kept]:
+    """What a compacted topic says now: of each key the newest record, those with a tombstone left out.
+
+    Raises:
+        TopicsError, BrokerError: as `stored`.
+    """
+    found: dict[Placed, Kept] = {}
+    for record in stored(consumer, topic):
+        place = Placed(record.partition, record.key or b"")
+        if record.value is None:
+            found.pop(place, None)
+        else:
+            found[place] = Kept(record.value, record.timestamp)
+    return found
 
 
 def _until(consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> Iterator[ConsumerRecord]:

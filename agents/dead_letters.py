@@ -1,4 +1,4 @@
-"""`triage dead`: look at what could not be read, and send it through `tweets` again."""
+"""`triage dead`: look at what could not be read, and send it through again, from where it came."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents import clients
+from agents.shown import shown
 from pipeline.dead import DeadLetter, read_headers
 from pipeline.errors import BrokerError, Reason, TriageError
 from pipeline.settings import Settings
-from pipeline.topics import API_HEADER, ATTEMPT_HEADER, DEAD, TWEETS
+from pipeline.topics import API_HEADER, ATTEMPT_HEADER, DEAD
+from pipeline.traces import TRACE_HEADER, of
 
 SHOWN_BYTES = 4096
 
@@ -28,6 +31,7 @@ class Found(NamedTuple):
     value: bytes | None
     partition: int
     offset: int
+    trace: bytes | None = None
 
 
 class Wanted(NamedTuple):
@@ -63,7 +67,8 @@ def show_list(settings: Settings, wanted: Wanted, limit: int, out: Console) -> N
         letter = item.letter
         when = datetime.fromtimestamp(letter.timestamp / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         size = "-" if item.value is None else str(len(item.value))
-        table.add_row(letter.id, letter.reason.value, letter.detail[:60], when, str(letter.attempt), size)
+        cells = letter.id, letter.reason.value, letter.detail[:60], when, str(letter.attempt), size
+        table.add_row(*(Text(shown(cell)) for cell in cells))
     out.print(table)
     out.print(f"{len(found)} dead letters" + (f", the newest {limit} shown" if len(found) > limit else ""))
 
@@ -79,13 +84,15 @@ def show_one(settings: Settings, identity: str, say: Callable[[str], None]) -> N
         raise NoSuchLetter(f"no dead letter has the id {identity}: `triage dead list` shows them")
     item = found[0]
     for name in DeadLetter.__struct_fields__:
-        say(f"{name}: {getattr(item.letter, name)}")
+        say(f"{name}: {shown(str(getattr(item.letter, name)))}")
     say(f"key: {item.key!r}")
     say(f"value: {item.value[:SHOWN_BYTES]!r}" if item.value is not None else "value: none (a tombstone)")
 
 
 def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> int:
-    """Send the original bytes to `tweets` again, each to the partition it came from; how many.
+    """Send the original bytes to where they came from again, topic and partition; how many.
+
+    Where the topics have grown, to the partition of their key: the old one may not be the customer's any more.
 
     Raises:
         BrokerError: the broker did not take one.
@@ -93,11 +100,12 @@ def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> int:
     found = find(settings, wanted)
     if dry_run or not found:
         return len(found)
-    producer = clients.producer(settings.kafka)
-    topic = settings.topics.name(TWEETS)
+    producer, grown = clients.producer(settings.kafka), settings.topics.grown
     try:
         sent = [
-            producer.send(topic, item.value, item.key, _headers(item.letter), item.letter.partition) for item in found
+            producer.send(item.letter.topic, item.value, item.key, _headers(item), partition)
+            for item in found
+            for partition in [None if grown and item.key is not None else item.letter.partition]
         ]
         for future in sent:
             future.get(timeout=60)
@@ -108,8 +116,9 @@ def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> int:
     return len(found)
 
 
-def _headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
-    return [(API_HEADER, b"dead"), (ATTEMPT_HEADER, str(letter.attempt + 1).encode())]
+def _headers(item: Found) -> list[tuple[str, bytes]]:
+    trace = [] if item.trace is None else [(TRACE_HEADER, item.trace)]
+    return [(API_HEADER, b"dead"), (ATTEMPT_HEADER, str(item.letter.attempt + 1).encode()), *trace]
 
 
 def _read(consumer: KafkaConsumer, settings: Settings) -> Iterator[Found]:
@@ -122,4 +131,4 @@ def _read(consumer: KafkaConsumer, settings: Settings) -> Iterator[Found]:
         for records in consumer.poll(timeout_ms=500).values():
             for record in records:
                 letter = read_headers(record.headers)
-                yield Found(letter, record.key, record.value, record.partition, record.offset)
+                yield Found(letter, record.key, record.value, record.partition, record.offset, of(record.headers))

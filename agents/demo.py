@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any
 from urllib.request import urlopen
 
 import msgspec
 import yaml
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console, Group
-from rich.live import Live
 
 from agents import clients, live, topics
 from agents.broker import Broker
 from agents.children import Child, ChildFailed, child
 from agents.interrupts import Interrupts
 from agents.ports import free_port
+from agents.screen import Options, Screen
 from models.second import available
 from pipeline import dead
 from pipeline import settings as settings_module
@@ -41,15 +39,6 @@ QUIET_S = 60.0
 _routed = msgspec.json.Decoder(RoutedPost).decode
 
 
-class Options(NamedTuple):
-    """How the demo is run."""
-
-    speed: float
-    as_json: bool
-    svg: Path | None
-    plain: bool
-
-
 def run_demo(options: Options, out: Console) -> bool:
     """Run it to its end; Ctrl-C ends it at once. Nothing is left running or lying about. True: it was interrupted.
 
@@ -61,89 +50,85 @@ def run_demo(options: Options, out: Console) -> bool:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tweet-triage-")))
         broker = stack.enter_context(Broker(folder / "kafka", log=lambda line: out.print(line, style="dim")))
         out.print(f"Apache Kafka answers on {broker.bootstrap}", style="dim")
-        settings, file = _settings(folder, broker.bootstrap, out)
+        file = folder / "settings.yaml"
+        settings = written(sample_settings(broker.bootstrap) | {"metrics": {"port": metrics_port(out)}}, file)
         topics.create(settings)
         worker = stack.enter_context(child(["worker"], file, folder / "worker.log"))
         metrics = f"http://127.0.0.1:{settings.metrics.port}/metrics"
         out.print(f"worker started; its metrics are on {metrics} while the demo runs", style="dim")
-        _wait_until_ready(worker, settings.metrics.port)
+        wait_until_ready(worker, settings.metrics.port)
         arguments = ["replay", str(POSTS), "--speed", str(options.speed), "--rebase", "now"]
         replay = stack.enter_context(child(arguments, file, folder / "replay.log"))
-        tally = Tally()
-        screen = Screen(tally, len(POSTS.read_bytes().splitlines()), metrics, options, out)
+        demo = Demo(len(POSTS.read_bytes().splitlines()), metrics, options, out)
         try:
-            _follow(settings, tally, screen, [worker, replay], interrupts)
+            _follow(settings, demo, [worker, replay], interrupts)
         except KeyboardInterrupt:
             out.print("stopped by Ctrl-C", style="yellow")
-            screen.interrupted = True
-        screen.summary()
-        return screen.interrupted
+            demo.interrupted = True
+        demo.summary()
+        return demo.interrupted
 
 
-class Screen:
-    """Shows the tally a few times a second, as a live view or as plain lines."""
+class Demo:
+    """What came out so far, and how it is shown."""
 
-    def __init__(self, tally: Tally, total: int, metrics: str, options: Options, out: Console) -> None:
+    def __init__(self, total: int, metrics: str, options: Options, out: Console) -> None:
         self.total = total
         self.interrupted = False
-        self._tally = tally
+        self.tally = Tally()
         self._metrics = metrics
         self._options = options
         self._out = out
-        self._plain = options.plain or options.as_json or not out.is_terminal
-        self._started = monotonic()
-        self._shown = 0.0
-
-    @contextmanager
-    def shown(self) -> Iterator[Callable[[], None]]:
-        """A function that brings the view up to date."""
-        if self._plain:
-            yield self._plain_line
-            return
-        with Live(self._view(), console=self._out, auto_refresh=False, transient=False) as view:
-            yield lambda: view.update(self._view(), refresh=True)
+        self.screen = Screen(self._view, self._line, options, out)
 
     def summary(self) -> None:
         """What came of it, and where to go next."""
-        tally, out = self._tally, self._out
+        tally, out = self.tally, self._out
         if self._options.as_json:
             print(tally.as_json(tally.rows))
             return
         if self._options.svg is not None:
-            _export(self._view(), self._options.svg)
+            self.screen.export(self._options.svg, "triage demo")
         where = ", ".join(f"{queue.value} {count}" for queue, count in sorted(tally.queues.items()))
-        out.print(f"\n[bold]{tally.rows} of {self.total} posts[/] in {monotonic() - self._started:.0f} s: {where}")
+        out.print(f"\n[bold]{tally.rows} of {self.total} posts[/] in {self.screen.seconds:.0f} s: {where}")
         out.print(f"dead letters: {sum(tally.dead.values())} ({', '.join(sorted(tally.dead)) or 'none'})")
         latency = [f"{name} {1000 * (tally.latency(share=share) or 0):.0f} ms" for name, share in QUANTILES.items()]
         out.print(f"from Kafka to queue: {', '.join(latency)}")
         out.print("next: `triage --help`, and the README on how to run it on a Kafka of your own", style="dim")
 
-    def _rate(self) -> float:
-        return self._tally.rows / max(0.1, monotonic() - self._started)
+    def _view(self, seconds: float) -> Group:
+        return live.view(self.tally, total=self.total, rate=self.tally.rows / seconds, metrics=self._metrics)
 
-    def _view(self) -> Group:
-        return live.view(self._tally, total=self.total, rate=self._rate(), metrics=self._metrics)
-
-    def _plain_line(self) -> None:
-        if monotonic() - self._shown >= 2.0:
-            self._shown = monotonic()
-            print(live.line(self._tally, total=self.total, rate=self._rate()), file=sys.stderr, flush=True)
+    def _line(self, seconds: float) -> str:
+        return live.line(self.tally, total=self.total, rate=self.tally.rows / seconds)
 
 
-def _settings(folder: Path, bootstrap: str, out: Console) -> tuple[Settings, Path]:
-    """The sample's brands on this broker, in a file that the children read too."""
+def sample_settings(bootstrap: str) -> dict[str, Any]:
+    """The sample's brands on this broker, as a settings file has it."""
+    content: dict[str, Any] = yaml.safe_load((SAMPLE / "settings.yaml").read_text(encoding="utf-8"))
+    return content | {"kafka": {"bootstrap_servers": [bootstrap]}, "second_opinion": {"enabled": available()}}
+
+
+def metrics_port(out: Console) -> int:
+    """A free one, the usual one if it is."""
     port = free_port(METRICS_PORT)
     if port != METRICS_PORT:
         out.print(f"port {METRICS_PORT} is taken: /metrics is on {port}", style="yellow")
-    content = yaml.safe_load((SAMPLE / "settings.yaml").read_text(encoding="utf-8"))
-    content |= {"kafka": {"bootstrap_servers": [bootstrap]}, "metrics": {"port": port}}
-    content |= {"second_opinion": {"enabled": available()}}
-    file = folder / "settings.yaml"
+    return port
+
+
+def written(content: dict[str, Any], file: Path) -> Settings:
+    """Settings, in a file that children read too."""
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return settings_module.load(file), file
+    return settings_module.load(file)
 
 
-def _wait_until_ready(worker: Child, port: int) -> None:
+def wait_until_ready(worker: Child, port: int) -> None:
+    """Until its /readyz says so.
+
+    Raises:
+        ChildFailed: it ended, or takes too long.
+    """
     deadline = monotonic() + QUIET_S
     while monotonic() < deadline:
         worker.check()
@@ -152,18 +137,21 @@ def _wait_until_ready(worker: Child, port: int) -> None:
                 return
         except OSError:
             sleep(0.1)
-    raise ChildFailed(f"the worker is not ready after {QUIET_S:.0f} s: {worker.log.read_text(errors='replace')[-500:]}")
+    raise ChildFailed(
+        f"the {worker.name} is not ready after {QUIET_S:.0f} s: {worker.log.read_text(errors='replace')[-500:]}"
+    )
 
 
-def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Child], interrupts: Interrupts) -> None:
+def _follow(settings: Settings, demo: Demo, children: list[Child], interrupts: Interrupts) -> None:
     """Read what comes out until every post of the sample is accounted for."""
-    consumer = _consumer(settings)
+    consumer, tally = consumer_of(settings, (*QUEUE_TOPICS, DEAD)), demo.tally
     news_at = monotonic()
     try:
-        with screen.shown() as show:
-            while tally.rows < screen.total:
+        with demo.screen.shown() as show:
+            while tally.rows < demo.total:
                 before = tally.rows
-                _take(consumer, settings, tally)
+                for record in polled(consumer):
+                    take(record, settings, tally)
                 interrupts.check()
                 show()
                 for child in children:
@@ -171,39 +159,35 @@ def _follow(settings: Settings, tally: Tally, screen: Screen, children: list[Chi
                 if tally.rows > before:
                     news_at = monotonic()
                 elif monotonic() - news_at > QUIET_S:
-                    raise ChildFailed(
-                        f"no news for {QUIET_S:.0f} s: {screen.total - tally.rows} posts did not come out"
-                    )
+                    raise ChildFailed(f"no news for {QUIET_S:.0f} s: {demo.total - tally.rows} posts did not come out")
     finally:
         consumer.close()
 
 
-def _consumer(settings: Settings) -> KafkaConsumer:
-    names = [settings.topics.name(topic) for topic in (*QUEUE_TOPICS, DEAD)]
+def consumer_of(settings: Settings, names: Sequence[str]) -> KafkaConsumer:
+    """Reads topics from their beginning."""
     consumer = clients.consumer(settings.kafka)
-    partitions = [TopicPartition(name, number) for name in names for number in range(settings.topics.partitions)]
+    numbers = range(settings.topics.partitions)
+    partitions = [TopicPartition(settings.topics.name(name), number) for name in names for number in numbers]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     return consumer
 
 
-def _take(consumer: KafkaConsumer, settings: Settings, tally: Tally) -> None:
-    letters = settings.topics.name(DEAD)
-    for tp, records in consumer.poll(timeout_ms=200).items():
-        for record in records:
-            if tp.topic == letters:
-                tally.add_dead(dead.read_headers(record.headers))
-            else:
-                routed = _routed(record.value)
-                tally.add_routed(routed, (record.timestamp - _milliseconds(routed.ingested_at)) / 1000)
+def polled(consumer: KafkaConsumer, timeout_ms: int = 200) -> list[Any]:
+    """The records that have come."""
+    return [record for records in consumer.poll(timeout_ms=timeout_ms).values() for record in records]
+
+
+def take(record: Any, settings: Settings, tally: Tally) -> RoutedPost | None:
+    """Count a record of a queue or of the dead letters; the former is given back."""
+    if record.topic == settings.topics.name(DEAD):
+        tally.add_dead(dead.read_headers(record.headers))
+        return None
+    routed = _routed(record.value)
+    tally.add_routed(routed, (record.timestamp - _milliseconds(routed.ingested_at)) / 1000)
+    return routed
 
 
 def _milliseconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1000)
-
-
-def _export(view: Group, path: Path) -> None:
-    """The last view as a picture, for the README."""
-    recorder = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
-    recorder.print(view)
-    recorder.save_svg(str(path), title="triage demo")

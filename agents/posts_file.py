@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,16 +19,19 @@ from agents.csv_posts import Columns, Links, envelope
 from pipeline.brands import Brands
 from pipeline.decode import decode
 from pipeline.errors import TriageError
+from pipeline.pages import split
 from pipeline.posts import Post
 from pipeline.route import customer
 
 WINDOW = 10_000
 """So many rows of a CSV that cannot be read twice are looked at before and after a row."""
 
+LOOKED_AT = 100
+"""Without JSON in so many lines more a file is something else, and none of it is sent."""
+
 _UNDATED = -(2**62)
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_STRING = re.compile(rb'"([A-Za-z0-9_]{1,64})"')
 
 
 class UnreadableFile(TriageError):
@@ -43,25 +45,6 @@ class Item(NamedTuple):
     value: bytes
     created_at: int | None
     line: int
-
-
-class _Page(msgspec.Struct):
-    """A page of X's API: many posts with one `includes`."""
-
-    data: list[msgspec.Raw]
-    includes: dict[str, list[msgspec.Raw]] = {}
-
-
-class _Included(msgspec.Struct):
-    """What tells an included user, post or medium apart."""
-
-    id: str | None = None
-    media_key: str | None = None
-    author_id: str | None = None
-
-
-_page = msgspec.json.Decoder(_Page).decode
-_included = msgspec.json.Decoder(_Included).decode
 
 
 class PostsReader:
@@ -104,12 +87,12 @@ class PostsReader:
                 line = item.line
                 yield item
         except OSError as error:
-            raise UnreadableFile(f"{path}: {error.strerror or error} (after line {line}): check the file") from error
+            raise UnreadableFile(f"{path}: {error.strerror or error}{_after(line)}: check the file") from error
         except (EOFError, zlib.error) as error:
-            raise UnreadableFile(f"{path}: the gzip data is damaged after line {line}: fetch the file again") from error
+            raise UnreadableFile(f"{path}: the gzip data is damaged{_after(line)}: fetch the file again") from error
         except csv.Error as error:
             raise UnreadableFile(
-                f"{path}: no CSV after line {line} ({error}): a quote there is probably never closed"
+                f"{path}: no CSV{_after(line)} ({error}): a quote there is probably never closed"
             ) from error
 
     def share_read(self) -> float | None:
@@ -128,7 +111,14 @@ class PostsReader:
             elif first.lstrip()[:1] not in b"{[" and path.removesuffix(".gz").endswith((".csv", ".tsv")):
                 raise UnreadableFile(f"{path}: no column is named `text`: name the column that holds the posts so")
             else:
-                yield from self._json_lines(chain([first], stream), before)
+                # What comes through a pipe is passed on as it comes.
+                head = [first, *islice(stream, LOOKED_AT if path != "-" and Path(path).is_file() else 0)]
+                if first and len(head) > 1 and not any(line.lstrip()[:1] in (b"{", b"[") for line in head):
+                    raise UnreadableFile(
+                        f"{path}: neither JSON Lines of X's API nor a CSV with a column `text`: its first line is "
+                        f"{first[:40].decode(errors='replace').strip()!r}"
+                    )
+                yield from self._json_lines(chain(head, stream), before)
 
     @contextmanager
     def _open(self, path: str) -> Iterator[BinaryIO]:
@@ -158,7 +148,7 @@ class PostsReader:
             value = raw.rstrip(b"\r\n")
             if value.strip():
                 item = self._item(value, line)
-                page = _split(value) if item.key is None else None
+                page = split(value) if item.key is None else None
                 yield from [item] if page is None else [self._item(one, line) for one in page]
             elif raw:
                 self.blank += 1
@@ -254,27 +244,16 @@ def _encoded(made: dict[str, Any]) -> bytes:
         return json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
-def _split(line: bytes) -> list[bytes] | None:
-    """The envelopes of a page of X's API, each with what it refers to of `includes`; None where it is no page."""
-    try:
-        page = _page(line)
-        included = {kind: [(_included(raw), raw) for raw in raws] for kind, raws in page.includes.items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return [_one_of_page(raw, included) for raw in page.data]
+def require_files(paths: Iterable[str | Path]) -> None:
+    """See to it that there are such files; "-" is standard input.
+
+    Raises:
+        UnreadableFile: one is missing.
+    """
+    for path in paths:
+        if str(path) != "-" and not Path(path).exists():
+            raise UnreadableFile(f"{path}: no such file: check the name")
 
 
-def _one_of_page(raw: msgspec.Raw, included: dict[str, list[tuple[_Included, msgspec.Raw]]]) -> bytes:
-    wanted = _strings(raw)
-    tweets = [known for known, _ in included.get("tweets", ()) if known.id in wanted]
-    wanted |= {known.author_id for known in tweets if known.author_id}
-    chosen = {
-        kind: [raw for known, raw in everything if (known.id or known.media_key) in wanted]
-        for kind, everything in included.items()
-    }
-    return msgspec.json.encode({"data": raw, "includes": chosen} if included else {"data": raw})
-
-
-def _strings(raw: bytes | msgspec.Raw) -> set[str]:
-    """Whatever in the post could be the id of something in `includes`."""
-    return {found.decode() for found in _STRING.findall(bytes(raw))}
+def _after(line: int) -> str:
+    return f" after line {line}" if line else ""

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from agents import clients
 from agents.interrupts import Interrupts
-from agents.posts_file import Item, PostsReader
+from agents.posts_file import Item, PostsReader, require_files
 from pipeline.brands import Brands
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.route import utc
@@ -143,6 +143,7 @@ def replay(
     """
     world = world or World()
     reader = PostsReader(Brands(settings.brands), stdin=world.stdin)
+    require_files(files)  # before the broker is asked: this is wrong more often
     try:
         producer = world.connect(settings.kafka)
         try:

@@ -12,22 +12,30 @@ import msgspec
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.posts_file import PostsReader, UnreadableFile
+from agents.shown import shown
+from agents.span import span
 from pipeline.brands import Brands
 from pipeline.classify import Classifier, foreign, queue_for
 from pipeline.decode import decode
+from pipeline.errors import TriageError
 from pipeline.facts import QUEUES, Fact, Kind, known
 from pipeline.heard import answer_marks, question_marks
 from pipeline.policies import ASKING, Policies
 from pipeline.posts import Post, Queue
 from pipeline.report import Books, Report, Times, Waits
 from pipeline.settings import Settings
-from pipeline.turns import view
+from pipeline.turns import NEVER, Outcome, view
 
 UNKNOWN = "unknown"
 """Stands for the brand of posts that nobody answered and that mention none."""
 BATCH = 1000
+
+
+class TableError(TriageError):
+    """Raised when a table cannot be written to its file."""
 
 
 def report_files(
@@ -36,6 +44,8 @@ def report_files(
     classifier: Classifier,
     *,
     queues: Sequence[Queue] | None = None,
+    since: int = 0,
+    until: int = NEVER,
     stdin: BinaryIO | None = None,
 ) -> Report:
     """The report of the posts in files, as of the time of the last post.
@@ -43,7 +53,8 @@ def report_files(
     In a CSV file that says which rows are the brand's own (inbound), those who wrote them are the brands; the brand of
     a customer's conversation is the account that answered the customer first, else one that its posts mention.
 
-    `queues` are those that want an answer; None: all of them for CSV, else what the settings say.
+    `queues` are those that want an answer; None: all of them for CSV, else what the settings say. Turns that opened
+    before `since`, or from `until` on (ms), are left out.
 
     Raises:
         UnreadableFile: a file cannot be read, or there is no post with a time.
@@ -59,7 +70,7 @@ def report_files(
     policies = Policies(settings, ASKING if queues is None and reader.tabular else queues)
     conversations = _conversations(posts, accounts, _queues(settings, classifier, posts), policies)
     clock = max((post.created_at for post in posts), default=0)
-    books = Books()
+    books = Books(since, until)
     for brand, facts in conversations:
         policy = policies(brand)
         seen = view(known(facts), clock, policy)
@@ -160,6 +171,10 @@ def as_json(report: Report) -> str:
 
 def show(report: Report, out: Console) -> None:
     """Tables for a person: by brand, queue, weekday and hour."""
+    if not report.all.turns and not report.all.outcomes:
+        out.print("nobody asked in this period")
+        _show_unreadable(report, out)
+        return
     parts = {"brand": report.brands, "queue": report.queues, "weekday": report.weekdays, "hour (UTC)": report.hours}
     for title, rows in parts.items():
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
@@ -168,7 +183,7 @@ def show(report: Report, out: Console) -> None:
             table.add_column(name, justify="right", no_wrap=True)
         for name, waits in rows.items():
             if waits.turns:
-                table.add_row(name, *_cells(waits))
+                table.add_row(Text(shown(name)), *_cells(waits))
         out.print(table)
     shares = Table("outcome", "conversations", "share")
     outcomes = report.all.outcomes
@@ -178,10 +193,27 @@ def show(report: Report, out: Console) -> None:
     answered, turns = report.all.answered, report.all.turns
     if turns:
         out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); late: the target was missed")
+    _show_unreadable(report, out)
+
+
+def _show_unreadable(report: Report, out: Console) -> None:
     if report.unreadable:
         out.print(
             f"{report.unreadable:,} rows are no post, or say no time: they are not counted (`triage backtest` says why)"
         )
+
+
+def save_csv(report: Report, path: Path) -> None:
+    """Write the rows to a file.
+
+    Raises:
+        TableError: it cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write_csv(report, file)
+    except OSError as error:
+        raise TableError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_csv(report: Report, file: TextIO) -> None:
@@ -189,12 +221,14 @@ def write_csv(report: Report, file: TextIO) -> None:
     names = Times.__struct_fields__
     kinds = ("first_response", "next_response", "first_response_business", "next_response_business")
     counts = ("turns", "answered", "waiting", "breached")
+    outcomes = [outcome.name.lower() for outcome in Outcome]
     writer = csv.writer(file)
-    writer.writerow(["by", "name", *(f"{kind}_{name}" for kind in kinds for name in names), *counts])
+    writer.writerow(["by", "name", *(f"{kind}_{name}" for kind in kinds for name in names), *counts, *outcomes])
     for by in ("brands", "queues", "weekdays", "hours"):
         for name, waits in getattr(report, by).items():
             times = [getattr(getattr(waits, kind), field) for kind in kinds for field in names]
-            writer.writerow([by.removesuffix("s"), _inert(name), *times, *(getattr(waits, count) for count in counts)])
+            numbers = [getattr(waits, count) for count in counts] + [waits.outcomes.get(one, 0) for one in outcomes]
+            writer.writerow([by.removesuffix("s"), _inert(name), *times, *numbers])
 
 
 def _inert(cell: str) -> str:
@@ -205,16 +239,6 @@ def _inert(cell: str) -> str:
 def _cells(waits: Waits) -> list[str]:
     first, following = waits.first_response, waits.next_response
     return [
-        f"{first.n:,}", *map(_span, (first.median_s, first.mean_s, first.p90_s, first.p95_s)), f"{following.n:,}",
-        _span(following.median_s), f"{waits.waiting:,}", f"{waits.breached:,}",
+        f"{first.n:,}", *map(span, (first.median_s, first.mean_s, first.p90_s, first.p95_s)), f"{following.n:,}",
+        span(following.median_s), f"{waits.waiting:,}", f"{waits.breached:,}",
     ]  # fmt: skip
-
-
-def _span(seconds: float | None) -> str:
-    """Seconds as a person says them."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d}"
-    return f"{whole // 3600}h{whole // 60 % 60:02d}"

@@ -20,6 +20,8 @@ COMPRESSION = "snappy"
 MAX_BATCH_BYTES = 900_000
 """Under the default max.message.bytes of a topic, which counts a whole batch."""
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+ASK_AGAIN_S = 0.25
+"""So long after no broker said who has a partition."""
 
 
 class RecordBatch(BatchBuilder):  # type: ignore[misc]
@@ -39,6 +41,10 @@ class Package:
 
     def __init__(self) -> None:
         self.batches: dict[TopicPartition, list[RecordBatch]] = {}
+        self.offsets: dict[TopicPartition, int] = {}
+        """Where the first record of each partition stands, once the broker has acknowledged it; -1: unknown."""
+        self.repeated = False
+        """Whether some of it may stand there twice."""
 
     def add(
         self,
@@ -60,14 +66,18 @@ class Package:
 class Sender:
     """An idempotent producer of ready-made batches that keep their partition number.
 
-    The producer retries by itself, in order and without doubles, for as long as the broker is away. What it gives up
-    (a topic that refuses writes, a record that is too large) is made and sent again through a fresh producer, for the
-    sequence numbers of the old one are spoilt by then.
+    The producer retries by itself, in order and without doubles, while the broker is away for half a minute. What it
+    gives up (the broker is away for longer, a topic refuses writes, a record is too large) is made and sent again
+    through a fresh producer, for the sequence numbers of the old one are spoilt by then.
     """
 
-    def __init__(self, client: Mapping[str, Any], *, on_retry: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Mapping[str, Any], *, on_retry: Callable[[], None], may_send: Callable[[], None] = lambda: None
+    ) -> None:
+        """`may_send` is asked before each attempt; what it raises ends the sending."""
         self._client = dict(client)
         self._on_retry = on_retry
+        self._may_send = may_send
         self._producer: AIOKafkaProducer | None = None
         self._turn = asyncio.Lock()
 
@@ -84,38 +94,60 @@ class Sender:
             await _close(producer)
 
     async def send(self, package: Package, make_again: Callable[[], Awaitable[Package]]) -> None:
-        """Return when the broker has acknowledged every record; batches of a package go out in order of the calls."""
-        failed = await self._try(package.batches)
+        """Return when the broker has acknowledged every record; batches of a package go out in order of the calls.
+
+        `package.offsets` then says where each partition's first record stands.
+        """
+        failed = await self._try(package)
         attempt = 0
         while failed:
             self._on_retry()
             await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
             attempt += 1
+            package.repeated = True
             made = await make_again()
-            failed = await self._try({tp: made.batches[tp] for tp in failed})
+            made.batches = {tp: made.batches[tp] for tp in failed}
+            failed = await self._try(made)
+            package.offsets |= made.offsets
 
-    async def _try(self, batches: Mapping[TopicPartition, Sequence[BatchBuilder]]) -> list[TopicPartition]:
+    async def _try(self, package: Package) -> list[TopicPartition]:
         """Send once; the partitions where not all was acknowledged come back."""
         async with self._turn:
             producer = self._producer
             if producer is None:
                 raise KafkaError("the sender is stopped")
-            sent = {tp: [await _submit(producer, batch, tp) for batch in some] for tp, some in batches.items()}
-        failed = [tp for tp, futures in sent.items() if not await _acknowledged(tp, futures)]
+            self._may_send()
+            sent = {tp: [await _submit(producer, batch, tp) for batch in some] for tp, some in package.batches.items()}
+        failed = []
+        for tp, futures in sent.items():
+            offset = await _acknowledged(tp, futures)
+            if offset is None:
+                failed.append(tp)
+            else:
+                package.offsets[tp] = offset
         if failed:
             await self._replace(producer)
         return failed
 
     async def _replace(self, spoilt: AIOKafkaProducer) -> None:
+        """Another producer, once the broker answers: that it is away is no reason to die."""
         async with self._turn:
-            if self._producer is spoilt:
+            attempt = 0
+            while self._producer is spoilt:
                 producer = self._new_producer()
-                await producer.start()
+                try:
+                    await producer.start()
+                except KafkaError as error:
+                    log.warning("the broker cannot be reached (%r): what is under way waits for it", error)
+                    await _close(producer)
+                    await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+                    attempt += 1
+                    continue
                 self._producer = producer
                 await _close(spoilt)
 
     def _new_producer(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **self._client,
             acks="all",
             enable_idempotence=True,
@@ -125,6 +157,20 @@ class Sender:
             linger_ms=0,
             request_timeout_ms=30_000,
         )
+        producer.client._metadata_update = _patient(producer.client._metadata_update)  # noqa: SLF001 - it has no setting
+        return producer
+
+
+def _patient(update: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[bool]]:
+    """With a batch that has no leader aiokafka asks for brokers again at once: 1,500 times a second, all logged."""
+
+    async def patiently(*arguments: Any) -> bool:
+        done = await update(*arguments)
+        if not done:
+            await asyncio.sleep(ASK_AGAIN_S)
+        return done
+
+    return patiently
 
 
 def _new_batch() -> RecordBatch:
@@ -144,15 +190,22 @@ async def _submit(producer: AIOKafkaProducer, batch: BatchBuilder, tp: TopicPart
     return future
 
 
-async def _acknowledged(tp: TopicPartition, futures: Sequence[asyncio.Future[Any]]) -> bool:
-    """Whether the broker took every batch of the partition."""
+async def _acknowledged(tp: TopicPartition, futures: Sequence[asyncio.Future[Any]]) -> int | None:
+    """The offset of the first record, once the broker took every batch of the partition; None: it refused one.
+
+    -1 where the broker only says that it has them already.
+    """
     results = await asyncio.gather(*futures, return_exceptions=True)
-    errors = [result for result in results if isinstance(result, BaseException)]
-    for error in errors:
-        if not isinstance(error, KafkaError):
+    taken = [result for result in results if not isinstance(result, BaseException)]
+    for error in results:
+        if isinstance(error, KafkaError):
+            place = {"topic": tp.topic, "partition": tp.partition}
+            log.warning("a batch was refused: %r; it is sent again", error, extra=place)
+        elif isinstance(error, BaseException):
             raise error
-        log.warning("%s refused a batch: %r; it is sent again", tp, error)
-    return not errors
+    if len(taken) < len(results):
+        return None
+    return -1 if taken[0] is None else int(taken[0].offset)
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 
 from agents import clients
 from agents.interrupts import Interrupts
-from pipeline.errors import TopicsError
+from agents.shown import shown
 from pipeline.posts import Queue
 from pipeline.route import topic_of
 from pipeline.routed import RoutedPost
@@ -42,26 +42,25 @@ def tail(
 
 
 def line(value: bytes) -> str:
-    """One routed record as a line: time, priority, brand, deadline, confidence, who and what."""
+    """One routed record as a line; times are UTC."""
     routed = _decode(value)
-    due = f"due {routed.deadline_at[11:16]}" if routed.deadline_at else "no deadline"
+    due = f"due {_time(routed.deadline_at)[:-4]}Z" if routed.deadline_at else "no deadline"
     sure = f"{routed.classification.stage.value} {routed.classification.confidence:.2f}"
-    return f"{routed.created_at[11:19]} {routed.priority.value:6} {routed.brand} {due}, {sure}  {routed.subject}"
+    changed = f" revision {routed.revision}" if routed.revision else ""
+    when = shown(_time(routed.created_at))
+    what = "(retracted)" if routed.event_type == "retracted" else routed.subject
+    return f"{when} {routed.priority.value:6} {shown(routed.brand)} {shown(due)}, {sure}{changed}  {shown(what)}"
+
+
+def _time(at: str) -> str:
+    """Of an RFC 3339 time in UTC: day and time to the second."""
+    return f"{at[5:10]} {at[11:19]}Z"
 
 
 def _stored(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise TopicsError(f"{topic} does not exist: run `triage topics create`")
-    tps = [TopicPartition(topic, number) for number in sorted(numbers)]
-    consumer.assign(tps)
-    consumer.seek_to_beginning(*tps)
-    ends = consumer.end_offsets(tps)
-    found = []
-    while any(consumer.position(tp) < ends[tp] for tp in tps):
-        for records in consumer.poll(timeout_ms=500).values():
-            found += [(record.timestamp, record.value) for record in records]
-    return iter([value for _, value in sorted(found)])
+    """By when the posts were written, whichever partition they are in."""
+    found = [(_decode(one.value).created_at, one.timestamp, one.value) for one in clients.stored(consumer, topic)]
+    return iter([value for *_, value in sorted(found)])
 
 
 def _polled(consumer: KafkaConsumer) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ import faust
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -101,6 +102,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_bytes = cast(Consumer, self.consumer).options.fetch_bytes  # noqa: SLF001 - not among Faust's settings
         consumer._fetch_max_wait_ms = 500  # noqa: SLF001
+        if getattr(self.app, "co_partitioned", False):
+            # Faust has round robin over all partitions of all topics: partition p of one topic here, of another there.
+            consumer._partition_assignment_strategy = (RangePartitionAssignor,)  # noqa: SLF001
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -167,6 +171,9 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self.ledger.forget(revoked)
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust's look at standstill only logs, and fails while a rebalance is under way; ours is /healthz."""
+
     async def perform_seek(self) -> None:
         """Read again from the committed offsets; whatever was fetched before its end counts for nothing.
 
@@ -180,6 +187,12 @@ class Consumer(driver.Consumer):
     def _void_what_was_fetched(self) -> None:
         self._epoch += 1
         self.ledger.forget(self.ledger.partitions())
+
+    def connections(self) -> int:
+        """How many connections to brokers are open."""
+        thread: Any = self._thread
+        client: Any = thread._ensure_consumer()._client  # noqa: SLF001 - aiokafka tells nobody
+        return sum(connection.connected() for connection in list(client._conns.values()))  # noqa: SLF001
 
     # How records come in.
 

@@ -11,6 +11,7 @@ from time import perf_counter
 
 from agents.pack import Packed, pack
 from agents.sender import Package, Sender
+from agents.spans import Spans
 from agents.transport import Batch
 from pipeline.classify import Classifier
 from pipeline.dead import DeadLimit
@@ -40,6 +41,7 @@ class Triage:
         *,
         clock: Callable[[], float],
         on_stop: Callable[[BaseException], None],
+        spans: Spans | None = None,
     ) -> None:
         self._classifier = classifier
         self._router = Router(settings, classifier.model, classifier.second)
@@ -47,6 +49,7 @@ class Triage:
         self._metrics = metrics
         self._clock = clock
         self._on_stop = on_stop
+        self._spans = spans
         self._name = settings.topics.name
         worker = settings.worker
         self._limit = DeadLimit(in_row=worker.dead_in_row, share=worker.dead_share, window=worker.dead_window)
@@ -81,6 +84,7 @@ class Triage:
 
     async def _triage_and_send(self, batch: Batch) -> None:
         records: Sequence[Record] = batch.records
+        began = self._clock()
         async with self._in_order:
             if self._stopped:
                 return
@@ -94,6 +98,8 @@ class Triage:
             await asyncio.sleep(0)  # let the sender take its turn before the next batch can
         await sending
         self._count(records, packed)
+        if self._spans is not None:
+            self._spans.done(records, began, self._clock())
         batch.done_before(len(records))
         if passed is not None:
             raise TooManyDead(self._limit.says())

@@ -1,4 +1,4 @@
-"""`triage worker`: everything is checked before the first record; then the app runs until it is told to stop."""
+"""`triage worker`, and how each app of ours runs: everything is checked; then it runs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agents import topics
 from agents.app import App, create_app
 from agents.classifiers import Counted, load_classifier
 from agents.health import Answer, HealthServer
-from pipeline.classify import Classifier
+from agents.leaving import leave
 from pipeline.errors import BrokerError
 from pipeline.metrics import Metrics
 from pipeline.settings import Settings
@@ -44,8 +44,20 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> None:
     metrics = Metrics(CollectorRegistry())
     classifier = load_classifier(settings, Counted(metrics))
     topics.require(settings, TRIAGE_TOPICS)
+    model = classifier.model
+    metrics.model.info({"name": model.name, "version": model.version, "sha256": model.sha256})
+    say(f"model {model.name} {model.version}")
+    run(lambda: create_app(settings, classifier, metrics), say)
+
+
+def run(create: Callable[[], App], say: Callable[[str], None]) -> None:
+    """Run an app, made in its event loop, until it is told to stop; raise why it failed, if it did."""
     tune_interpreter()
-    asyncio.run(serve(settings, classifier, metrics, say))
+
+    async def serve_new() -> None:
+        await serve(create(), say)
+
+    asyncio.run(serve_new())
 
 
 def tune_interpreter() -> None:
@@ -60,28 +72,24 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(0.0005)
 
 
-async def serve(settings: Settings, classifier: Classifier, metrics: Metrics, say: Callable[[str], None]) -> None:
+async def serve(app: App, say: Callable[[str], None]) -> None:
     """Run the app and its probes until the app is told to stop, or fails; then raise why."""
-    app = create_app(settings, classifier, metrics)
-    app.metrics.build.info({"version": version("tweet-triage")})
-    model = classifier.model
-    app.metrics.model.info({"name": model.name, "version": model.version, "sha256": model.sha256})
+    settings, metrics = app.settings, app.metrics
+    metrics.build.info({"version": version("tweet-triage")})
     progress = Progress(app, settings.worker.stalled_after_s)
     health = HealthServer(
-        settings.metrics.host,
-        settings.metrics.port,
-        app.metrics.registry,
-        healthy=progress.healthy,
-        ready=lambda: _ready(app),
+        settings.metrics.host, settings.metrics.port, metrics.registry, healthy=progress.healthy, ready=progress.ready
     )
     if health.moved:
         say(f"port {settings.metrics.port} is taken: /metrics is on {health.port}")
-    say(f"metrics {health.address}/metrics, model {model.name} {model.version}")
+    say(f"metrics {health.address}/metrics")
     health.start()
     try:
         await _run_until_stopped(app, progress, say)
     finally:
         health.stop()
+    if isinstance(app.failure, KafkaError):
+        raise BrokerError(f"the broker refused what cannot be done without it: {app.failure!r}") from app.failure
     if app.failure is not None:
         raise app.failure
 
@@ -91,11 +99,12 @@ async def _run_until_stopped(app: App, progress: Progress, say: Callable[[str], 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop_wanted.set)
     try:
-        await app.sender.start()
+        for edge in app.edges:
+            await edge.start()
     except KafkaError as error:
         raise BrokerError(f"cannot connect to {app.settings.kafka.bootstrap_servers}: {error}") from error
-    ticking = asyncio.create_task(_tick(progress))
     await app.start()
+    ticking = asyncio.create_task(_tick(progress))  # not before: there is no consumer yet to be looked at
     say("ready")
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public way to wait for it
     wanted = asyncio.create_task(app.stop_wanted.wait())
@@ -109,24 +118,22 @@ async def _run_until_stopped(app: App, progress: Progress, say: Callable[[str], 
 
 async def _stop(app: App) -> None:
     """Drain, commit, leave the group; a broker that is away does not hold the stop up."""
+    await app.rest()
     stopping = asyncio.create_task(app.stop())
     done, _ = await asyncio.wait([stopping], timeout=STOP_WITHIN_S)
     if not done:
         log.warning("the stop was cut off after %.0f s; what is not committed will be read again", STOP_WITHIN_S)
         stopping.cancel()
-    await app.sender.stop()
+    if app.leaves and app.settings.worker.instance_id is not None:
+        await leave(app.settings, app.conf.id)
+    for edge in reversed(app.edges):
+        await edge.stop()
 
 
 async def _tick(progress: Progress) -> None:
     while True:
         await asyncio.sleep(1.0)
         await progress.tick()
-
-
-def _ready(app: App) -> Answer:
-    if not app.consumer.assignment():
-        return Answer(fine=False, why="no partitions assigned yet")
-    return Answer(fine=True, why="group joined, model loaded, topics fine")
 
 
 class Progress:
@@ -143,17 +150,22 @@ class Progress:
         """Once a second: look at the offsets, set the gauges."""
         consumer: Any = self._app.consumer
         metrics = self._app.metrics
+        metrics.connections.set(consumer.connections())
         assigned = consumer.assignment()
         committed: dict[TP, int] = {tp: consumer._committed_offset[tp] or 0 for tp in assigned}  # noqa: SLF001 - Faust keeps it there
-        metrics.forget_partitions(tp.partition for tp in self._committed if tp not in assigned)
+        metrics.forget_partitions((tp.topic, tp.partition) for tp in self._committed if tp not in assigned)
         lagging = False
         for tp, offset in committed.items():
-            end = consumer.highwater(tp) or offset
+            try:
+                end = consumer.highwater(tp) or offset
+            except AssertionError:  # aiokafka's word for a partition that was taken away since we asked
+                continue
             since = consumer.ledger.waiting_since(tp)
             lagging = lagging or end > offset
-            metrics.committed_offset.labels(str(tp.partition)).set(offset)
-            metrics.end_offset.labels(str(tp.partition)).set(end)
-            metrics.lag_seconds.labels(str(tp.partition)).set(0 if since is None else time() - since / 1000)
+            labels = (tp.topic, str(tp.partition))
+            metrics.committed_offset.labels(*labels).set(offset)
+            metrics.end_offset.labels(*labels).set(end)
+            metrics.lag_seconds.labels(*labels).set(0 if since is None else time() - since / 1000)
         if committed != self._committed or not lagging or not await asyncio.to_thread(self._broker_answers):
             self._moved_at = self._clock()
         self._committed = committed
@@ -163,10 +175,22 @@ class Progress:
         still = self._clock() - self._moved_at
         return Answer(still < self._patience_s, f"offsets moved, or there was nothing to do, {still:.0f} s ago")
 
+    def ready(self) -> Answer:
+        """For /readyz: the app is, and a broker can be reached."""
+        answer = self._app.ready()
+        if answer.fine and not self._broker_answers():
+            return Answer(fine=False, why="no broker can be reached: what comes waits for it")
+        return answer
+
     def _broker_answers(self) -> bool:
-        host, _, port = self._app.settings.kafka.bootstrap_servers[0].rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return any(map(_answers, self._app.settings.kafka.bootstrap_servers))
+
+
+def _answers(server: str) -> bool:
+    """Whether somebody takes a connection there."""
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,8 @@ from pipeline.topics import DEAD, QUEUE_TOPICS
 
 ROOT = Path(__file__).parents[1]
 BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+ROUTED = (*QUEUE_TOPICS, DEAD)
+"""What a contender writes that triages."""
 
 
 @dataclass
@@ -45,15 +47,25 @@ class Arena:
         self._folder = folder
         self._count = 0
 
-    def settings(self, *, partitions: int = 12, brand_count: int = 5, **worker: object) -> tuple[Settings, Path]:
-        """Settings with topics of their own, made."""
+    def settings(
+        self,
+        *,
+        partitions: int = 12,
+        brand_count: int = 5,
+        responses: Mapping[str, object] | None = None,
+        more: Mapping[str, object] | None = None,
+        **worker: object,
+    ) -> tuple[Settings, Path]:
+        """Settings with topics of their own, made; `more` replaces whole sections."""
         self._count += 1
         content = {
             "brands": brands(brand_count),
             "kafka": {"bootstrap_servers": [self.broker.bootstrap]},
             "topics": {"prefix": f"b{self._count}.", "partitions": partitions},
             "worker": {"group": f"bench{self._count}", **worker},
+            "responses": {"group": f"bench{self._count}", **(responses or {})},
             "metrics": {"port": 0},
+            **(more or {}),
         }
         file = self._folder / f"settings-{self._count}.yaml"
         file.write_text(yaml.safe_dump(content))
@@ -66,12 +78,27 @@ class Arena:
         with Feeder(settings, count=count, brand_count=brand_count) as feeder:
             feeder.feed(count)
 
-    def run(self, settings: Settings, commands: Sequence[list[str]], count: int, *, skip: int = 0) -> Measured:
-        """Start the processes and measure from the output after `skip` to the last."""
+    def run(
+        self,
+        settings: Settings,
+        commands: Sequence[list[str]],
+        count: int,
+        *,
+        skip: int = 0,
+        names: Sequence[str] = ROUTED,
+        then: Callable[[], None] = lambda: None,
+    ) -> Measured:
+        """Start the processes and measure from the output after `skip` to the last.
+
+        `names` are the declared topics that they write; `then` is called before they are ended.
+        """
+        outputs = Outputs(settings, names)
         processes = [subprocess.Popen(command, env=_environment(), cwd=ROOT) for command in commands]
         try:
-            return self._watch(settings, [psutil.Process(process.pid) for process in processes], count, skip)
+            measured = self._watch(outputs, [psutil.Process(process.pid) for process in processes], count, skip)
+            then()
         finally:
+            outputs.close()
             for process in processes:
                 process.terminate()
             for process in processes:
@@ -80,10 +107,10 @@ class Arena:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+        return measured
 
-    def _watch(self, settings: Settings, processes: list[psutil.Process], count: int, skip: int) -> Measured:
+    def _watch(self, outputs: Outputs, processes: list[psutil.Process], count: int, skip: int) -> Measured:
         broker = psutil.Process(self.broker.process.pid if self.broker.process else 0)
-        outputs = Outputs(settings)
         first = last = (0.0, 0, 0.0, 0.0)
         peak = 0.0
         deadline = time.monotonic() + 300
@@ -94,7 +121,6 @@ class Arena:
             if done > skip and not first[1]:
                 first = last
             peak = max(peak, *(process.memory_info().rss / 1024**2 for process in processes))
-        outputs.close()
         posts_done = max(1, last[1] - first[1])
         return Measured(
             posts_per_s=posts_done / max(0.001, last[0] - first[0]),
@@ -108,9 +134,9 @@ class Arena:
 class Outputs:
     """How many records stand in the output topics of a contender."""
 
-    def __init__(self, settings: Settings) -> None:
-        names = [settings.topics.name(name) for name in (*QUEUE_TOPICS, DEAD)]
-        self._tps = [TopicPartition(name, part) for name in names for part in range(settings.topics.partitions)]
+    def __init__(self, settings: Settings, names: Sequence[str] = ROUTED) -> None:
+        topics = [settings.topics.name(name) for name in names]
+        self._tps = [TopicPartition(topic, part) for topic in topics for part in range(settings.topics.partitions)]
         self._consumer = clients.consumer(settings.kafka)
 
     def count(self) -> int:

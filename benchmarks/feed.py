@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import cycle, islice
 from time import perf_counter, time
@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from agents import clients
 from agents.sender import Package, Sender
+from benchmarks.placed import Placed
 from benchmarks.posts import posts
 from pipeline.settings import Settings
 from pipeline.topics import TWEETS
@@ -73,6 +74,33 @@ class Feeder:
         for key, value in run:
             package.add(TopicPartition(topic, int(key) % topics.partitions), now, key, value, [])
         return package
+
+
+def fill(settings: Settings, records: Iterable[Placed]) -> None:
+    """Put records where our workers would; returns when all are acknowledged."""
+    logging.getLogger("aiokafka.producer.sender").setLevel(logging.CRITICAL)
+    asyncio.run(_fill(settings, iter(records)))
+
+
+async def _fill(settings: Settings, records: Iterator[Placed]) -> None:
+    sender = Sender(clients.aiokafka(settings.kafka), on_retry=lambda: None)
+    await sender.start()
+    try:
+        while run := list(islice(records, AT_ONCE)):
+
+            async def again(run: Sequence[Placed] = run) -> Package:
+                return _packed(settings, run)
+
+            await sender.send(_packed(settings, run), again)
+    finally:
+        await sender.stop()
+
+
+def _packed(settings: Settings, run: Sequence[Placed]) -> Package:
+    package, now = Package(), int(time() * 1000)
+    for topic, partition, key, value, headers in run:
+        package.add(TopicPartition(settings.topics.name(topic), partition), now, key, value, list(headers))
+    return package
 
 
 @lru_cache(maxsize=2)

@@ -35,15 +35,17 @@ def read_back(python: Path, file: Path, *, same_model: bool) -> Checked:
 def main(file: str, *, same_model: bool) -> Checked:
     """Compare each record on the broker with the one that ought to stand there."""
     settings = settings_module.load(Path(file))
-    inputs = {(one.partition, one.offset): (one.value, one.timestamp) for one in _read(settings, [TWEETS])}
+    inputs = {(one.partition, one.offset): (one.value, one.timestamp) for one in read(settings, [TWEETS])}
     ours = StageClassifier.load(settings.model) if same_model else None
     outputs = (
-        Output(one.topic, one.partition, one.key, one.value, one.headers) for one in _read(settings, QUEUE_TOPICS)
+        Output(one.topic, one.partition, one.key, one.value, one.headers) for one in read(settings, QUEUE_TOPICS)
     )
     return check(Expected(settings, inputs, ours), outputs)
 
 
-class _Read(msgspec.Struct):
+class Read(msgspec.Struct):
+    """One record as it stands on the broker."""
+
     topic: str
     partition: int
     offset: int
@@ -53,7 +55,7 @@ class _Read(msgspec.Struct):
     headers: list[tuple[str, bytes]]
 
 
-def _read(settings: Settings, names: Sequence[str]) -> Iterator[_Read]:
+def read(settings: Settings, names: Sequence[str]) -> Iterator[Read]:
     """Every record of some topics, from beginning to end."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition  # only the peers have it
 
@@ -70,7 +72,7 @@ def _read(settings: Settings, names: Sequence[str]) -> Iterator[_Read]:
                 raise KafkaException(one.error())
             left -= 1
             place = (one.topic(), one.partition(), one.offset(), one.timestamp()[1])
-            yield _Read(*place, one.key(), one.value(), one.headers() or [])
+            yield Read(*place, one.key(), one.value(), one.headers() or [])
     consumer.close()
 
 

@@ -6,9 +6,10 @@ is no holiday. So an hour that the end of summer time repeats counts twice, and 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ DAY = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FARTHEST_DAYS = 3660
 """So far ahead open time is looked for: a calendar whose holidays leave none for ten years has none."""
+
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_LEAP_YEAR = "2000-"
 
 Span = tuple[int, int]
 """Seconds of a day, or milliseconds since 1970: from, up to and not with."""
@@ -102,7 +106,7 @@ def read_week(week: Mapping[str, Sequence[str]]) -> list[list[Span]]:
     """Opening hours as settings write them, {"mon": ["09:00-12:30", "13:30-18:00"]}, in seconds of seven days.
 
     A span whose end is not after its start goes on past midnight ("22:00-06:00"); what then lies after it belongs to
-    the next weekday. 24:00 is the end of a day.
+    the next weekday. 24:00 is the end of a day; 00:00-24:00 is all of it.
 
     Raises:
         ValueError: a name that is no weekday, a time that cannot be read, or hours that overlap.
@@ -129,11 +133,31 @@ def read_week(week: Mapping[str, Sequence[str]]) -> list[list[Span]]:
 def _read_span(span: str) -> Span:
     opens, _, closes = span.replace(" ", "").partition("-")
     try:
-        return _read_time(opens), DAY if closes == "24:00" else _read_time(closes)
+        found = _read_time(opens), DAY if closes == "24:00" else _read_time(closes)
     except ValueError as error:
-        raise ValueError(f"{span!r} is no span of hours: write 09:00-17:30") from error
+        raise ValueError(f"{span!r} is no span of hours: write 09:00-17:30, on the clock of the zone") from error
+    if found[0] == found[1]:
+        raise ValueError(f"{span!r} ends when it begins: write 00:00-24:00 for a whole day, or leave it out")
+    return found
 
 
 def _read_time(text: str) -> int:
-    at = time.fromisoformat(text)
-    return at.hour * 3600 + at.minute * 60 + at.second
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return hour * 3600 + minute * 60 + second
+
+
+def read_holidays(holidays: Sequence[str]) -> Sequence[str]:
+    """The same, each a day that there is: 2026-12-25, or 12-25 for every year.
+
+    Raises:
+        ValueError: one that there is not, and so would never apply.
+    """
+    for day in holidays:
+        try:
+            date.fromisoformat(day if len(day) > len("12-25") else _LEAP_YEAR + day)
+        except ValueError as error:
+            raise ValueError(f"holidays: {day!r} is no day: write 2026-12-25, or 12-25 for every year") from error
+    return holidays

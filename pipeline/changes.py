@@ -11,10 +11,28 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.facts import Fact, Kind, Mark, known
-from pipeline.turns import Channel, Conversation, End, Fold, Policy, Settled, Turn, View, unskewed, view
+from pipeline.facts import Fact, Kind, Mark, known, stands
+from pipeline.gone import EVERYTHING
+from pipeline.turns import (
+    HOUR,
+    Channel,
+    Conversation,
+    End,
+    Fold,
+    Policy,
+    Progress,
+    Settled,
+    Turn,
+    View,
+    unskewed,
+    view,
+)
 
-KEPT = 64
+TEXT_KEPT_MS = 7 * 24 * HOUR
+"""So long the records of posts stand in the topics."""
+MOST_OLD = 1_000
+"""So many summed up posts, and turns, are known of a conversation, for when they are retracted or forgotten."""
+KEPT = 256
 """So many facts of a conversation are kept one by one; what is older is summed up."""
 
 
@@ -63,6 +81,8 @@ class After(NamedTuple):
     told: list[Told]
     wake: int
     over: bool
+    facts: list[Fact]
+    """All of them, before any were summed up."""
 
 
 def advance(conversation: Conversation, facts: Iterable[Fact], clock: int, policy: Policy) -> After:
@@ -70,20 +90,36 @@ def advance(conversation: Conversation, facts: Iterable[Fact], clock: int, polic
     clock = max(clock, conversation.clock)
     before, summed = conversation.facts, conversation.summed
     if summed is not None:
-        facts = [fact for fact in facts if fact.at > summed.until]
+        facts = _in_time(facts, before, summed)
     everything = known([*before, *facts])
     seen = view(everything, clock, policy, summed)
-    told = differences(conversation, seen, everything)
+    told, ids = differences(conversation, seen, everything), {fact.id for fact in before}
     told += [
         Told(Change.ASSIGNED if fact.kind is Kind.ASSIGNED else Change.NOTED, fact.at, fact=fact)
-        for fact in everything
-        if fact.kind in (Kind.ASSIGNED, Kind.NOTED) and fact not in before
+        for fact in known(fact for fact in facts if fact.kind is Kind.ASSIGNED or fact.kind is Kind.NOTED)
+        if not fact.marks & Mark.TAKEN and fact.id not in ids
     ]
     progress = seen.progress
-    after = Conversation(everything, clock, seen.turns, seen.settled, progress.channel, progress.assignee, summed)
+    after = Conversation(
+        conversation.version, clock, everything, seen.turns, seen.settled, progress.channel, progress.assignee, summed
+    )
     if len(everything) > KEPT:
         after = summed_up(after, policy)
-    return After(after, told, seen.wake, seen.over)
+    return After(after, told, seen.wake, seen.over, everything)
+
+
+def _in_time(facts: Iterable[Fact], before: Iterable[Fact], summed: Progress) -> list[Fact]:
+    """Without those that are counted already, or come too late to be."""
+    ids = {fact.id for fact in before}
+    return [
+        fact
+        for fact in facts
+        if fact.id in ids or (fact.at > summed.until and not (fact.kind is Kind.ASKED and _is_counted(fact, summed)))
+    ]
+
+
+def _is_counted(fact: Fact, summed: Progress) -> bool:
+    return summed.since < fact.at <= summed.thinned and not fact.marks & Mark.PERSON
 
 
 def differences(before: Conversation, seen: View, facts: Iterable[Fact]) -> list[Told]:
@@ -93,17 +129,23 @@ def differences(before: Conversation, seen: View, facts: Iterable[Fact]) -> list
     for turn in seen.turns:
         told += [Told(change, _when(change, turn), turn) for change in _changes(was.pop(turn.post, None), turn)]
     if was:
-        gone = {fact.id for fact in facts if fact.marks & Mark.GONE}
+        gone = {fact.id: fact.at for fact in facts if fact.marks & Mark.GONE}
+        everything = gone.get(EVERYTHING, -1)
         told += [
-            Told(Change.RETRACTED if turn.post in gone else Change.SUPERSEDED, turn.opened, turn)
+            Told(
+                Change.RETRACTED if turn.post in gone or turn.opened <= everything else Change.SUPERSEDED,
+                turn.opened,
+                turn,
+            )
             for turn in was.values()
             if turn.counts
         ]
     channel = seen.progress.channel
     if channel is not before.channel and channel is not Channel.X:
         told.append(Told(Change.MOVED, seen.progress.last, channel=channel))
-    told += [Told(Change.SETTLED, one.at, settled=one) for one in seen.settled if one not in before.settled]
-    told += [Told(Change.UNSETTLED, one.at, settled=one) for one in before.settled if one not in seen.settled]
+    before_settled, settled = set(before.settled), set(seen.settled)
+    told += [Told(Change.SETTLED, one.at, settled=one) for one in seen.settled if one not in before_settled]
+    told += [Told(Change.UNSETTLED, one.at, settled=one) for one in before.settled if one not in settled]
     return told
 
 
@@ -161,14 +203,83 @@ def _when(change: Change, turn: Turn) -> int:
 
 
 def summed_up(conversation: Conversation, policy: Policy) -> Conversation:
-    """The same with the older half of its facts no longer kept one by one."""
-    facts = conversation.facts
-    old, kept = facts[: -KEPT // 2], facts[-KEPT // 2 :]
-    fold = Fold(policy, conversation.summed)
-    for fact in unskewed(old):
+    """The same with older facts no longer kept one by one, but for those that a wait which goes on began with."""
+    ordered = unskewed(conversation.facts)
+    happened = sum(fact.at <= conversation.clock for fact in ordered)
+    if happened <= KEPT:  # the others are words that wait for their time
+        return conversation
+    older = ordered[: happened - KEPT // 2]
+    rest, fold = 0, Fold(policy, conversation.summed)
+    for number, fact in enumerate(older, start=1):
         fold.take(fact)
-    fold.now.until = old[-1].at
-    opened = {fact.id for fact in kept} | ({fold.now.turn.post} if fold.now.turn is not None else set())
-    turns = [turn for turn in conversation.turns if turn.post in opened]
-    settled = [one for one in conversation.settled if one not in fold.settled]
-    return msgspec.structs.replace(conversation, facts=kept, turns=turns, settled=settled, summed=fold.now)
+        if fold.now.turn is None:
+            rest = number
+    if not rest:
+        return _thinned(conversation, older, fold)
+    return _closed(conversation, {fact.id for fact in ordered[:rest]}, ordered[:rest], policy)
+
+
+def _closed(conversation: Conversation, ids: set[str], older: list[Fact], policy: Policy) -> Conversation:
+    """The facts of turns that are over come to a sum."""
+    fold = Fold(policy, conversation.summed)
+    for fact in older:
+        fold.take(fact)
+    now, posts, settled = fold.now, {turn.post for turn in fold.turns}, set(fold.settled)
+    now.until = max(fact.at for fact in older)
+    now.old = _outlived(now, (fact for fact in conversation.facts if fact.id in ids), now.until)
+    now.past = [*now.past, *(turn for turn in fold.turns if turn.counts)][-MOST_OLD:]
+    now.rested = [*now.rested, *fold.settled][-MOST_OLD:]
+    if now.opener in ids:
+        now.opener, now.more, now.thinned = "", 0, -1
+    return msgspec.structs.replace(
+        conversation,
+        facts=[fact for fact in conversation.facts if fact.id not in ids],
+        turns=[turn for turn in conversation.turns if turn.post not in posts],
+        settled=[one for one in conversation.settled if one not in settled],
+        summed=now,
+    )
+
+
+def _thinned(conversation: Conversation, older: list[Fact], fold: Fold) -> Conversation:
+    """Of the facts of one long wait its first post is kept, and the last of what else has a bearing on it."""
+    turn = fold.now.turn
+    assert turn is not None
+    kept = {turn.post}
+    for kind in (Kind.WROTE, Kind.ASSIGNED):
+        kept |= {fact.id for fact in [one for one in older if one.kind is kind][-1:]}
+    dropped = {fact.id for fact in older} - kept
+    facts = [fact for fact in conversation.facts if fact.id in dropped]
+    summed = conversation.summed or Progress()
+    more = sum(fact.kind is Kind.ASKED and not fact.marks & (Mark.GONE | Mark.ADOPTED) for fact in facts)
+    thinned = max(fact.at for fact in older)
+    return msgspec.structs.replace(
+        conversation,
+        facts=[fact for fact in conversation.facts if fact.id not in dropped],
+        summed=msgspec.structs.replace(
+            summed, opener=turn.post, since=turn.opened, thinned=thinned, more=summed.more + more,
+            old=_outlived(summed, facts, thinned),
+        ),
+    )  # fmt: skip
+
+
+def _outlived(summed: Progress, facts: Iterable[Fact], now: int) -> list[Fact]:
+    """The posts whose records may still stand in a topic, without being kept one by one."""
+    return [
+        fact
+        for fact in (*summed.old, *facts)
+        if stands(fact) and not fact.marks & Mark.GONE and fact.at > now - TEXT_KEPT_MS
+    ][-MOST_OLD:]
+
+
+def unsummed(conversation: Conversation) -> Conversation:
+    """The same with all that is known of what was summed up: so that it can be taken back."""
+    summed = conversation.summed
+    if summed is None:
+        return conversation
+    return msgspec.structs.replace(
+        conversation,
+        facts=known([*summed.old, *conversation.facts]),
+        turns=[*summed.past, *conversation.turns],
+        settled=[*summed.rested, *conversation.settled],
+        summed=None,
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.errors import BadMessage, Reason
 from pipeline.route import Place
+from pipeline.traces import TRACE_HEADER
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ def headers(error: BadMessage, place: Place, step: str = "decode") -> list[tuple
         "timestamp": str(place.timestamp),
         "attempt": str(place.attempt),
     }
-    return [(f"dlq.{name}", value.encode("utf-8", "replace")) for name, value in fields.items()]
+    found = [(f"dlq.{name}", value.encode("utf-8", "replace")) for name, value in fields.items()]
+    return found if place.trace is None else [*found, (TRACE_HEADER, place.trace)]
 
 
 def read_headers(found: Sequence[tuple[str, bytes]]) -> DeadLetter:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pipeline import identities
 from pipeline.clean import clean
 from pipeline.errors import BadMessage, Reason
 from pipeline.posts import Attachment, Author, Post
@@ -20,6 +21,10 @@ _bare = msgspec.json.Decoder(WirePost).decode
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _NOT_A_NUMBER = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
 _SURROGATE = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+_IDS = (
+    "id", "edit_history_tweet_ids", "author_id", "conversation_id", "in_reply_to_user_id", "referenced_tweets",
+    "the quoted author's id",
+)  # fmt: skip
 _NO_ENTITIES = WireEntities()
 _NO_INCLUDES = WireIncludes()
 
@@ -125,6 +130,7 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
     rules = envelope.matching_rules
     parent_id, parent_author, quoted_author = _references(data, includes)
     created = data.created_at
+    _check_ids(data, parent_id, parent_author, quoted_author)
     return Post(
         data.id,
         history[0] if history else data.id,
@@ -143,6 +149,14 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
         _attachments(data, includes) if data.attachments is not None else (),
         tuple([r.tag for r in rules if r.tag]) if rules else (),
     )
+
+
+def _check_ids(data: WirePost, parent: str | None, parent_author: str | None, quoted_author: str | None) -> None:
+    """All ids at once, for a post has few bad ones; then one by one, to say which."""
+    first = data.edit_history_tweet_ids[0] if data.edit_history_tweet_ids else None
+    ids = data.id, first, data.author_id, data.conversation_id, parent_author, parent, quoted_author
+    if not (together := "".join(filter(None, ids))).isprintable() or len(together) > identities.LONGEST:
+        identities.check(**dict(zip(_IDS, ids, strict=True)))
 
 
 def _author(author_id: str | None, users: list[WireUser]) -> Author:

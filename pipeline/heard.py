@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from pipeline import identities
 from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark
 from pipeline.phrases import only_thanks, praises
@@ -73,10 +74,10 @@ def routed(value: bytes | None, place: int, policies: Policies) -> Heard | None:
         place: its offset.
         policies: the brands' rules.
     """
-    record = _decoded(_routed, value)
+    record = decoded(_routed, value)
     if record.event_type != "routed":
         return None
-    return _answer(record, policies) if record.queue is Queue.OWN else _question(record, place)
+    return _answer(record, place, policies) if record.queue is Queue.OWN else _question(record, place)
 
 
 def _question(record: _Routed, place: int) -> Heard:
@@ -84,12 +85,12 @@ def _question(record: _Routed, place: int) -> Heard:
     if record.classification.decided_by is Opinion.PERSON:
         marks |= Mark.PERSON
     fact = Fact(
-        ms(record.created_at), Kind.ASKED, _id(record), _PLACE[record.queue], int(marks), record.revision, place=place
+        ms(record.created_at), Kind.ASKED, _id(record), _PLACE[record.queue], marks, record.revision, place=place
     )
     return Heard(record.author.external_id, record.brand, record.conversation_id, fact)
 
 
-def _answer(record: _Routed, policies: Policies) -> Heard | None:
+def _answer(record: _Routed, place: int, policies: Policies) -> Heard | None:
     """A brand's own post answers the one it replies to; a post to nobody, or to itself, answers nobody."""
     customer = record.parent_author_id
     if customer is None or customer == record.author.external_id or policies.is_own(customer):
@@ -97,8 +98,8 @@ def _answer(record: _Routed, policies: Policies) -> Heard | None:
     account = record.author.handle or record.author.external_id
     marks = answer_marks(record.text, account, record.brand, policies)
     fact = Fact(
-        ms(record.created_at), Kind.ANSWERED, _id(record), -1, int(marks), record.revision, account,
-        record.parent_id or "",
+        ms(record.created_at), Kind.ANSWERED, _id(record), -1, marks, record.revision, account,
+        record.parent_id or "", place,
     )  # fmt: skip
     return Heard(customer, record.brand, record.conversation_id, fact)
 
@@ -106,14 +107,14 @@ def _answer(record: _Routed, policies: Policies) -> Heard | None:
 def question_marks(text: str, *, engagement: bool) -> int:
     """What a customer's text says about itself."""
     praise = Mark.PRAISE if engagement and praises(text) else 0
-    return int(praise | (Mark.THANKS if only_thanks(text) else 0))
+    return praise | (Mark.THANKS if only_thanks(text) else 0)
 
 
 def answer_marks(text: str, account: str, brand: str, policies: Policies) -> int:
     """Where an answer invites to, and whether a machine wrote it."""
     phrases = policies.phrases(brand)
     to = Mark.TO_DM if phrases.to_dm(text) else Mark.TO_EMAIL if phrases.to_email(text) else 0
-    return int(to | (Mark.BOT if policies.is_bot(account) else 0))
+    return to | (Mark.BOT if policies.is_bot(account) else 0)
 
 
 def _id(record: _Routed) -> str:
@@ -138,12 +139,12 @@ _message = msgspec.json.Decoder(Message).decode
 
 def message(value: bytes | None, policies: Policies) -> Heard:
     """What a private message says: the customer wrote, or the brand did, and so answered."""
-    record = _decoded(_message, value)
+    record = decoded(_message, value)
     if record.sender_id == record.customer_id:
         return Heard(record.customer_id, record.brand, ANY, Fact(ms(record.created_at), Kind.WROTE, "dm:" + record.id))
     account = record.sender_handle or record.sender_id
     marks = Mark.BOT if policies.is_bot(account) else 0
-    fact = Fact(ms(record.created_at), Kind.MESSAGED, "dm:" + record.id, marks=int(marks), who=account)
+    fact = Fact(ms(record.created_at), Kind.MESSAGED, "dm:" + record.id, marks=marks, who=account)
     return Heard(record.customer_id, record.brand, ANY, fact)
 
 
@@ -151,10 +152,19 @@ class Retraction(msgspec.Struct, frozen=True, gc=False):
     """A record of `retractions`: a post is gone."""
 
     id: str
-    """The post's first id."""
+    """The post's first id; "*": all that the customer wrote until then is to be forgotten."""
     customer: str
-    """The key of its records."""
+    """The key of its records: who wrote it, or whom a brand's post answers."""
     at: str
+
+
+def checked(heard: Heard) -> Heard:
+    """The same, fit to be kept under the names that it has."""
+    fact = heard.fact
+    identities.check(
+        customer=heard.customer, brand=heard.brand, conversation=heard.conversation, id=fact.id, parent=fact.parent
+    )
+    return heard
 
 
 _retraction = msgspec.json.Decoder(Retraction).decode
@@ -162,8 +172,8 @@ _retraction = msgspec.json.Decoder(Retraction).decode
 
 def retraction(value: bytes | None) -> Heard:
     """What a retraction says, of whichever conversation the post was in."""
-    record = _decoded(_retraction, value)
-    fact = Fact(ms(record.at), Kind.GONE, record.id, marks=int(Mark.GONE))
+    record = decoded(_retraction, value)
+    fact = Fact(ms(record.at), Kind.GONE, record.id, marks=Mark.GONE)
     return Heard(record.customer, ANY, ANY, fact)
 
 
@@ -178,7 +188,12 @@ def ms(time: str) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _decoded(decode: Callable[[bytes], T], value: bytes | None) -> T:
+def decoded(decode: Callable[[bytes], T], value: bytes | None) -> T:
+    """A record's value, read.
+
+    Raises:
+        BadMessage: it cannot be.
+    """
     if value is None:
         raise BadMessage(Reason.TOMBSTONE, "no value")
     try:

@@ -153,8 +153,8 @@ class Shadowed:
         verdicts = self._champion.classify(posts)
         try:
             others = self._challenger.classify(posts)
-        except Exception:  # whatever it raises, it only watches
-            log.warning("the challenger failed on a batch of %d posts", len(posts), exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it only watches; its words may hold text
+            log.warning("the challenger failed on a batch of %d posts: %s", len(posts), type(error).__name__)
             return verdicts
         for verdict, other in zip(verdicts, others, strict=True):
             self._observer.shadow(verdict.stage, other.stage)

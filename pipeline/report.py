@@ -6,7 +6,7 @@ Percentiles interpolate between the two nearest values, as numpy and pandas do (
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from statistics import fmean
 
@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.calendars import WEEKDAYS
 from pipeline.facts import QUEUES
-from pipeline.turns import End, Outcome, Policy, Settled, Turn
+from pipeline.turns import NEVER, End, Outcome, Policy, Settled, Turn
 
 
 class Times(msgspec.Struct):
@@ -63,40 +63,82 @@ class Report(msgspec.Struct):
 
 
 class Books:
-    """Takes conversation by conversation."""
+    """Takes conversation by conversation.
 
-    def __init__(self) -> None:
+    Args:
+        since: turns that opened, and conversations that settled, before this count for nothing; ms.
+        until: those from this on neither.
+    """
+
+    def __init__(self, since: int = 0, until: int = NEVER) -> None:
+        self._since, self._until = since, until
         self._rows: list[tuple[str, Turn, int]] = []
-        self._outcomes: dict[str, Counter[str]] = defaultdict(Counter)
+        self._outcomes: list[tuple[str, str, Turn | None]] = []
 
     def add(self, brand: str, turns: Iterable[Turn], settled: Sequence[Settled], policy: Policy) -> None:
         """One conversation; of its outcomes the last counts."""
+        turns = list(turns)
         for turn in turns:
-            if turn.counts:
-                business = policy.business(turn.queue, turn.opened, turn.ended) if turn.end is End.ANSWERED else 0
-                self._rows.append((brand, turn, business))
+            business = policy.business(turn.queue, turn.opened, turn.ended) if turn.end is End.ANSWERED else 0
+            self.add_turn(brand, turn, business)
         if settled:
-            self._outcomes[brand][Outcome(settled[-1].outcome).name.lower()] += 1
+            self.add_outcome(brand, final(settled), turns)
+
+    def add_turn(self, brand: str, turn: Turn, business: int) -> None:
+        """One turn, and how long it waited in business hours (ms)."""
+        if turn.counts and self._since <= turn.opened < self._until:
+            self._rows.append((brand, turn, business))
+
+    def add_outcome(self, brand: str, settled: Settled, turns: Iterable[Turn]) -> None:
+        """What became of one conversation; it counts for the queue and the hour of the last turn that counts in it."""
+        if self._since <= settled.at < self._until:
+            counted = [turn for turn in turns if turn.counts]
+            newest = max(counted, key=lambda turn: turn.opened, default=None)
+            self._outcomes.append((brand, Outcome(settled.outcome).name.lower(), newest))
 
     def report(self) -> Report:
         """What came together."""
-        by: dict[str, dict[str, list[tuple[Turn, int]]]] = {name: defaultdict(list) for name in ("brand", "queue")}
-        hours: dict[str, list[tuple[Turn, int]]] = {f"{hour:02d}": [] for hour in range(24)}
-        weekdays: dict[str, list[tuple[Turn, int]]] = {name: [] for name in WEEKDAYS}
+        rows: dict[Place, list[tuple[Turn, int]]] = defaultdict(list)
+        outcomes: dict[Place, Counter[str]] = defaultdict(Counter)
         for brand, turn, business in self._rows:
-            at = datetime.fromtimestamp(turn.opened / 1000, UTC)
-            for place in (by["brand"][brand], by["queue"][QUEUES[turn.queue].value], hours[f"{at.hour:02d}"],
-                          weekdays[WEEKDAYS[at.weekday()]]):  # fmt: skip
-                place.append((turn, business))
-        brands = sorted({*by["brand"], *self._outcomes}, key=lambda name: (-len(by["brand"][name]), name))
-        everything = [(turn, business) for _, turn, business in self._rows]
+            for place in _places(brand, turn):
+                rows[place].append((turn, business))
+        for brand, outcome, last in self._outcomes:
+            for place in _places(brand, last):
+                outcomes[place][outcome] += 1
+
+        def waits(by: str, names: Iterable[str]) -> dict[str, Waits]:
+            return {name: _waits(rows[by, name], outcomes[by, name]) for name in names}
+
+        found = {*rows, *outcomes}
+        brands = sorted({name for by, name in found if by == "brand"}, key=lambda one: (-len(rows["brand", one]), one))
         return Report(
-            {name: _waits(by["brand"][name], self._outcomes[name]) for name in brands},
-            {name: _waits(rows) for name, rows in sorted(by["queue"].items())},
-            {name: _waits(rows) for name, rows in hours.items()},
-            {name: _waits(rows) for name, rows in weekdays.items()},
-            _waits(everything, sum(self._outcomes.values(), Counter())),
+            waits("brand", brands),
+            waits("queue", sorted(name for by, name in found if by == "queue")),
+            waits("hour", [f"{hour:02d}" for hour in range(24)]),
+            waits("weekday", WEEKDAYS),
+            _waits(rows["all", ""], outcomes["all", ""]),
         )
+
+
+def final(settled: Iterable[Settled]) -> Settled:
+    """The outcome that counts, whatever the order of telling: the last in time, at one instant a helpdesk's word."""
+    return max(settled, key=lambda one: (one.at, -one.outcome, one.replies))
+
+
+Place = tuple[str, str]
+"""What is grouped by, and the group's name."""
+
+
+def _places(brand: str, turn: Turn | None) -> Iterator[Place]:
+    """The groups in which a turn counts."""
+    yield "all", ""
+    yield "brand", brand
+    if turn is not None:
+        at = datetime.fromtimestamp(turn.opened / 1000, UTC)
+        yield "queue", QUEUES[turn.queue].value
+        yield "hour", f"{at.hour:02d}"
+        yield "weekday", WEEKDAYS[at.weekday()]
 
 
 def percentile(ordered: Sequence[int], share: float) -> float:
@@ -107,7 +149,7 @@ def percentile(ordered: Sequence[int], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def _waits(rows: Sequence[tuple[Turn, int]], outcomes: Counter[str] | None = None) -> Waits:
+def _waits(rows: Sequence[tuple[Turn, int]], outcomes: Counter[str]) -> Waits:
     answered = [(turn, business) for turn, business in rows if turn.end is End.ANSWERED]
 
     def times(*, first: bool, business: bool = False) -> Times:
@@ -123,5 +165,5 @@ def _waits(rows: Sequence[tuple[Turn, int]], outcomes: Counter[str] | None = Non
         answered=len(answered),
         waiting=sum(turn.waiting for turn, _ in rows),
         breached=sum(turn.breached for turn, _ in rows),
-        outcomes=dict(sorted((outcomes or Counter()).items())),
+        outcomes=dict(sorted(outcomes.items())),
     )

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from pipeline import cloud_events
 from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, foreign, queue_for
 from pipeline.clean import clean
 from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
-    CE_TYPE,
     SCHEMA_VERSION,
     Classification,
     RoutedAuthor,
@@ -25,6 +25,7 @@ from pipeline.routed import (
 )
 from pipeline.settings import Brand, Settings
 from pipeline.topics import QUEUE_TOPICS
+from pipeline.traces import TRACE_HEADER, onward
 
 _QUEUES = tuple(Queue)
 _TOPIC_OF = dict(zip(_QUEUES, QUEUE_TOPICS, strict=True))
@@ -35,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a post stood in Kafka: `timestamp` is Kafka's, in ms; `api` says how it got there."""
+    """Where a post stood in Kafka: `timestamp` is Kafka's, in ms; `api` says how it got there, `trace` with which."""
 
     topic: str
     partition: int
@@ -43,6 +44,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     timestamp: int
     api: str = "stream"
     attempt: int = 1
+    trace: bytes | None = None
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +76,7 @@ class Router:
         self._urgent_words = frozenset(word.lower().encode() for word in settings.urgent_words)
         self._urgent_followers = settings.urgent_followers
         self._models = {Opinion.FIRST: model, Opinion.SECOND: second or model}
-        self._sources: dict[str, list[tuple[str, bytes]]] = {}
+        self._onward = onward("triage", exporting=settings.traces.exported)
 
     def route(self, post: Post, verdict: Verdict, place: Place, now: int) -> list[Outgoing]:
         """The records of one post, one for each brand that it concerns; `now` in ms is stated as routed_at."""
@@ -94,12 +96,9 @@ class Router:
         self, post: Post, verdict: Verdict, place: Place, now: int, brand: Brand, queue: Queue, *, addressed: bool
     ) -> Outgoing:
         routed = self._record(post, verdict, place, now, brand, queue, addressed)
-        headers = [
-            *self._constant_headers(brand.name),
-            ("ce_id", routed.event_id.encode()),
-            ("ce_subject", post.id.encode()),
-            ("ce_time", routed.routed_at.encode()),
-        ]
+        headers = cloud_events.headers(cloud_events.ROUTED, brand.name, routed.event_id, post.id, routed.routed_at)
+        if place.trace is not None:
+            headers.append((TRACE_HEADER, self._onward(place.trace)))
         key = customer(post, own=queue is Queue.OWN).encode()
         return Outgoing(queue, brand.name, verdict.stage, place.partition, key, _encode(routed), headers)
 
@@ -143,18 +142,6 @@ class Router:
             place.api == "replay" or place.attempt > 1,
         )
 
-    def _constant_headers(self, brand: str) -> list[tuple[str, bytes]]:
-        """CloudEvents 1.0, Kafka binding, binary mode: the attributes that are the same for all posts of a brand."""
-        headers = self._sources.get(brand)
-        if headers is None:
-            headers = self._sources[brand] = [
-                ("content-type", b"application/json"),
-                ("ce_specversion", b"1.0"),
-                ("ce_type", CE_TYPE.encode()),
-                ("ce_source", f"/x/{brand}".encode()),
-            ]
-        return headers
-
     def _classification(self, verdict: Verdict, queue: Queue) -> Classification:
         return Classification(
             verdict.stage,
@@ -169,9 +156,7 @@ class Router:
         words = post.text.lower().encode().translate(_LETTERS_AND_DIGITS).split()
         if not self._urgent_words.isdisjoint(words) or (post.author.followers or 0) > self._urgent_followers:
             return Priority.URGENT
-        if stage is Stage.REACTIVE:
-            return Priority.HIGH if addressed else Priority.NORMAL
-        return Priority.LOW if stage is Stage.ENGAGEMENT else Priority.NORMAL
+        return usual_priority(stage, addressed=addressed)
 
     def _deadline(self, created_at: int, brand: Brand, queue: Queue) -> str | None:
         target = brand.targets[queue] if queue in brand.targets else self._targets.get(queue)
@@ -191,6 +176,13 @@ def route_all(
         for post, verdict, place in zip(posts, verdicts, places, strict=True)
         for outgoing in router.route(post, verdict, place, now)
     ]
+
+
+def usual_priority(stage: Stage, *, addressed: bool) -> Priority:
+    """The priority of a post without any harm in it; `addressed`: it mentions the brand."""
+    if stage is Stage.REACTIVE:
+        return Priority.HIGH if addressed else Priority.NORMAL
+    return Priority.LOW if stage is Stage.ENGAGEMENT else Priority.NORMAL
 
 
 def customer(post: Post, *, own: bool) -> str:

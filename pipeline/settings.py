@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,9 +10,6 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -21,30 +17,20 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
-from pipeline.calendars import Calendar, read_week
+from pipeline.calendars import Calendar, read_holidays, read_week
 from pipeline.costs import threshold
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue, Stage
+from pipeline.settings_listener import Listen, Listener
+from pipeline.settings_part import Cost, Handle, Language, Part, Pattern, Share, Slug, Word, secret
+from pipeline.settings_poster import Poster
+from pipeline.settings_sources import Environment, merged, read_file, readable, refuse_unknown_variables
+from pipeline.settings_traces import Traces
+from pipeline.settings_x import X, XAccount
 
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
-    return text
-
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Targets = dict[Queue, Annotated[int, Field(gt=0)] | None]
 
 _HARM = """
@@ -59,11 +45,7 @@ URGENT_WORDS = tuple(_HARM.split())
 TARGETS: Targets = {Queue.REACTIVE: 1800, Queue.REVIEW: 1800, Queue.PROACTIVE: 7200, Queue.ENGAGEMENT: None}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Hours(_Part):
+class Hours(Part):
     """Business hours: opening times on the wall clock of a zone, by weekday (mon ... sun)."""
 
     zone: str = "UTC"
@@ -85,10 +67,10 @@ class Hours(_Part):
 
     def calendar(self) -> Calendar:
         """The calendar of these hours."""
-        return Calendar(self.zone, read_week(self.week), self.holidays)
+        return Calendar(self.zone, read_week(self.week), read_holidays(self.holidays))
 
 
-class Brand(_Part):
+class Brand(Part):
     """A brand that we listen for: its accounts on X and the words that name it."""
 
     name: Slug
@@ -108,6 +90,10 @@ class Brand(_Part):
     """Regular expressions, beside our own, for an answer that invites to private messages."""
     to_email: tuple[Pattern, ...] = ()
     """The same for e-mail."""
+    x: XAccount = XAccount()
+    """As whom the brand answers on X."""
+    listen: Listen = Listen()
+    """What is listened for on its behalf."""
 
 
 class SecurityProtocol(StrEnum):
@@ -128,7 +114,7 @@ class SaslMechanism(StrEnum):
     OAUTHBEARER = "OAUTHBEARER"
 
 
-class Kafka(_Part):
+class Kafka(Part):
     """The one place from which every Kafka client takes its address and its security."""
 
     bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
@@ -180,31 +166,33 @@ class Kafka(_Part):
 
     def password(self) -> str:
         """The SASL password, from the setting or its file."""
-        return _secret(self.sasl_password, self.sasl_password_file)
+        return secret(self.sasl_password, self.sasl_password_file)
 
     def key_password(self) -> str | None:
         """The password of the client's private key, from the setting or its file."""
-        return _secret(self.ssl_key_password, self.ssl_key_password_file) or None
+        return secret(self.ssl_key_password, self.ssl_key_password_file) or None
 
 
-class Topics(_Part):
+class Topics(Part):
     """Names and size of the topics."""
 
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Stands before each topic's name, so that several installations share a cluster."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    grown: bool = False
+    """There were fewer once (`triage topics grow`): what says a partition may say an old one, and is hashed instead."""
 
     def name(self, topic: str) -> str:
         """A declared topic's name on the broker."""
         return f"{self.prefix}{topic}"
 
 
-class Worker(_Part):
+class Worker(Part):
     """How the triage worker takes and gives."""
 
     group: Slug = "triage"
     instance_id: str | None = None
-    """Static membership: a restarted worker gets its partitions back at once."""
+    """Static membership: a worker that was killed gets its partitions back at once."""
     batch_posts: Annotated[int, Field(ge=1, le=20_000)] = 8000
     """At most so many posts are judged at once."""
     linger_ms: Annotated[int, Field(ge=0, le=1000)] = 10
@@ -225,7 +213,7 @@ class Worker(_Part):
     dead_window: Annotated[int, Field(ge=100)] = 10_000
 
 
-class Metrics(_Part):
+class Metrics(Part):
     """Where /metrics, /healthz and /readyz are served."""
 
     host: str = "127.0.0.1"
@@ -233,7 +221,7 @@ class Metrics(_Part):
     """0: any free port."""
 
 
-class Costs(_Part):
+class Costs(Part):
     """What a mistake costs, beside what a look by a person costs; the thresholds follow from it."""
 
     missed_reactive: Cost = 2.5
@@ -251,7 +239,7 @@ class Costs(_Part):
         return {stage: threshold(stage, cost_of, self.review) for stage in Stage}
 
 
-class Thresholds(_Part):
+class Thresholds(Part):
     """Under this confidence a verdict for the stage goes to review; null: what the costs say."""
 
     reactive: Share | None = None
@@ -259,7 +247,7 @@ class Thresholds(_Part):
     engagement: Share | None = None
 
 
-class SecondOpinion(_Part):
+class SecondOpinion(Part):
     """The slower and better model, which is asked where the first is unsure; needs the extra second-opinion."""
 
     enabled: bool = False
@@ -273,7 +261,7 @@ class SecondOpinion(_Part):
     """... and no longer than this a batch: over it, the first opinion stands, and is counted."""
 
 
-class Responses(_Part):
+class Responses(Part):
     """How waits are kept and judged."""
 
     group: Slug = "responses"
@@ -289,6 +277,8 @@ class Responses(_Part):
     """... or for so long, while somebody waits for an answer."""
     backlog: Annotated[int, Field(ge=1)] = 3
     """More than so many waiting in a queue of a brand are a backlog."""
+    standby: bool = False
+    """Read along the state of the other workers' partitions too, so that they can be taken over at once."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -297,7 +287,7 @@ class Responses(_Part):
         return self
 
 
-class Settings(_Part):
+class Settings(Part):
     """All settings, checked together."""
 
     brands: tuple[Brand, ...] = ()
@@ -305,6 +295,7 @@ class Settings(_Part):
     topics: Topics = Topics()
     worker: Worker = Worker()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     costs: Costs = Costs()
     thresholds: Thresholds = Thresholds()
     targets: Targets = TARGETS
@@ -324,6 +315,9 @@ class Settings(_Part):
     second_opinion: SecondOpinion = SecondOpinion()
     challenger: Path | None = None
     """Another artifact that scores every batch beside the model and decides nothing: see triage_shadow_total."""
+    x: X = X()
+    listener: Listener = Listener()
+    poster: Poster = Poster()
 
     def thresholds_by_stage(self) -> dict[Stage, float]:
         """The thresholds that hold: those of the settings, else what the costs say."""
@@ -379,60 +373,19 @@ def load(path: Path | None, **overrides: Any) -> Settings:
     path = path or (Path(named) if (named := os.environ.get("TRIAGE_SETTINGS")) else None)
     if path is not None and not path.is_file():
         raise SettingsError(f"no settings file at {path}: check --settings and TRIAGE_SETTINGS")
-    _refuse_unknown_variables()
-    file = _read(path) if path is not None else {}
+    refuse_unknown_variables(set(Settings.model_fields))
+    file = read_file(path) if path is not None else {}
     try:
-        return Settings.model_validate(_merge(_merge(file, EnvSettingsSource(_Variables)()), overrides))
+        return Settings.model_validate(merged(merged(file, Environment(_Variables)()), overrides))
     except ValidationError as error:
-        raise SettingsError(_readable(error)) from error
+        raise SettingsError(readable(error)) from error
     except PydanticSettingsError as error:
-        raise SettingsError(f"a TRIAGE_ variable cannot be read: {error}") from error
+        raise SettingsError(
+            f"a TRIAGE_ variable cannot be read: {error}; what is more than one value is written as JSON, as in "
+            """TRIAGE_BRANDS='[{"name": "acme", "handles": ["Acme"]}]', or stands in the settings file"""
+        ) from error
 
 
 def redacted(settings: Settings) -> str:
     """The effective settings as YAML; secrets show as stars."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        file = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(file or {}, dict):
-        raise SettingsError(f"{path}: the file must hold keys and values")
-    return file or {}
-
-
-def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Nested keys of `over` replace those of `under`; what it does not name stays."""
-    both = dict(under)
-    for key, value in over.items():
-        below = both.get(key)
-        both[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return both
-
-
-def _refuse_unknown_variables() -> None:
-    """pydantic-settings passes over variables that it does not know; a typing error must not."""
-    known = set(Settings.model_fields) | {"settings", "cache_dir", "log_level"}
-    for variable in os.environ:
-        if variable.upper().startswith("TRIAGE_") and variable[7:].lower().split("__")[0] not in known:
-            raise SettingsError(f"{variable} is no setting: one of {', '.join(sorted(known))} may follow TRIAGE_")
-
-
-def _readable(error: ValidationError) -> str:
-    lines = [
-        f"{'.'.join(str(part) for part in found['loc']) or 'settings'}: {found['msg'].removeprefix('Value error, ')}"
-        for found in error.errors()
-    ]
-    return "settings are wrong:\n  " + "\n  ".join(lines)
-
-
-def _secret(value: SecretStr | None, file: Path | None) -> str:
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(f"cannot read the secret in {file}: {error.strerror}") from error
-    return value.get_secret_value() if value is not None else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
 TWEETS = "tweets"
 DEAD = "tweets.dead"
 OWN = "posts.own"
@@ -35,6 +36,8 @@ class Topic(msgspec.Struct, frozen=True):
         config = {"cleanup.policy": policy, "max.message.bytes": str(2 * 1024 * 1024)}
         if self.expires:
             config["retention.ms"] = str(self.days * DAY_MS)
+        if self.compact:  # so long what two writers wrote that did not know of each other can be united
+            config["min.compaction.lag.ms"] = str(HOUR_MS)
         return config
 
 
@@ -54,6 +57,14 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "conversations", "customer/brand/conversation", "the state of open conversations", compact=True, expires=False
     ),
+    Topic(
+        "waiting",
+        "partition, or brand/queue",
+        "how many wait, by partition; backlogs",
+        partitions=1,
+        compact=True,
+        expires=False,
+    ),
     Topic("replies", "any", "answers to be posted"),
     Topic("replies.dead", "any", "answers that could not be posted"),
     Topic("replies.log", "reply id", "intent and result of each answer", days=30, compact=True),
@@ -61,6 +72,24 @@ TOPICS: tuple[Topic, ...] = (
     Topic("listener.lease", "-", "who is assigned its one partition, listens", partitions=1),
 )
 
+MESSAGES = "messages"
+RETRACTIONS = "retractions"
+DESK = "desk"
+KEYED = "desk.keyed"
+RESPONSES = "responses"
+CONVERSATIONS = "conversations"
+REPLIES = "replies"
+REPLIES_DEAD = "replies.dead"
+REPLIES_LOG = "replies.log"
+LISTENER_STATE = "listener.state"
+LISTENER_LEASE = "listener.lease"
+WAITING = "waiting"
+HEARD_TOPICS = (*QUEUE_TOPICS, MESSAGES, RETRACTIONS, DESK, KEYED)
+"""What the responses worker reads; partition p of all of them belongs to one worker."""
+RESPONSES_TOPICS = (*HEARD_TOPICS, RESPONSES, CONVERSATIONS, WAITING, DEAD)
+"""What it reads and writes."""
+POSTER_TOPICS = (REPLIES, REPLIES_DEAD, REPLIES_LOG, CONVERSATIONS, RESPONSES)
+"""What the poster reads and writes."""
 TRIAGE_TOPICS = (TWEETS, *QUEUE_TOPICS, DEAD)
 """What the triage worker reads and writes, and so checks before its first record."""
 
@@ -72,7 +101,7 @@ def differences(
     problems = []
     if actual_partitions != partitions:
         problems.append(
-            f"{name} has {actual_partitions} partitions, it should have {partitions}: growing is a migration"
+            f"{name} has {actual_partitions} partitions, it should have {partitions}: see `triage topics grow`"
         )
     for key, wanted in declared.config().items():
         found = actual.get(key)

@@ -11,6 +11,7 @@ from pipeline.errors import BadMessage, Reason
 from pipeline.posts import Post, Verdict
 from pipeline.route import Outgoing, Place, Router
 from pipeline.topics import API_HEADER, ATTEMPT_HEADER
+from pipeline.traces import TRACE_HEADER, plausible
 
 
 class Record(Protocol):
@@ -90,6 +91,7 @@ def place_of(record: Record) -> Place:
         record.timestamp,
         headers.get(API_HEADER, b"stream").decode("ascii", "replace"),
         int(attempt) if attempt.isdigit() else 1,
+        plausible(headers.get(TRACE_HEADER)),
     )
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.calendars import Calendar
-from pipeline.facts import Fact, Kind, Mark, order
+from pipeline.facts import WORDS, Fact, Kind, Mark, order
 
 HOUR = 3_600_000
 NEVER = 2**62
@@ -122,23 +122,40 @@ class Progress(msgspec.Struct, array_like=True, gc=False):
     channel: Channel = Channel.X
     assignee: str = ""
     asked: int = 0
-    """Posts of the customer that are not retracted."""
+    """Posts of the customer that are not retracted, since the conversation began, or woke up."""
     until: int = -1
     """The time of the last fact that is summed up; what is told of earlier ones comes too late."""
+    old: list[Fact] = []
+    """Summed up posts whose records may still stand in a topic: if they are retracted, so must these be."""
+    past: list[Turn] = []
+    """Summed up turns and outcomes: if the customer is forgotten, they are taken back."""
+    rested: list[Settled] = []
+    opener: str = ""
+    """The post of a wait so long that of its later posts `more`, those up to `thinned`, are only counted."""
+    since: int = -1
+    thinned: int = -1
+    more: int = 0
 
 
 class Conversation(msgspec.Struct, array_like=True, gc=False):
     """The state of one customer's conversation with one brand; without text."""
 
-    facts: list[Fact] = []
+    version: int = 0
+    """How often it was written; of two writers that did not know of each other the versions show it."""
     clock: int = 0
     """The time up to which it was looked at."""
+    facts: list[Fact] = []
     turns: list[Turn] = []
     settled: list[Settled] = []
     channel: Channel = Channel.X
     assignee: str = ""
     summed: Progress | None = None
     """What the facts came to that are no longer kept one by one."""
+
+    def fact(self, identity: str) -> Fact | None:
+        """What is known of a post, or of a message."""
+        old = [] if self.summed is None else self.summed.old
+        return next((fact for fact in (*self.facts, *old) if fact.id == identity), None)
 
 
 class Policy(NamedTuple):
@@ -180,15 +197,26 @@ class View(NamedTuple):
 
 
 def view(facts: list[Fact], clock: int, policy: Policy, summed: Progress | None = None) -> View:
-    """What follows from facts in the order of pipeline.facts.order, seen at `clock`."""
-    fold = Fold(policy, summed)
-    for fact in unskewed(facts):
+    """What follows from facts in the order of pipeline.facts.order, seen at `clock`.
+
+    A helpdesk's word of a later time waits for it: no word moves the posts' clock.
+    """
+    fold, heard = Fold(policy, summed), facts
+    if facts and facts[-1].at > clock:
+        heard = [fact for fact in facts if fact.at <= clock or fact.kind not in WORDS]
+    for fact in unskewed(heard):
         fold.take(fact)
-    return fold.seen_at(clock)
+    seen = fold.seen_at(clock)
+    if len(heard) == len(facts):
+        return seen
+    word_at = min(fact.at for fact in facts if fact.at > clock and fact.kind in WORDS)
+    return seen._replace(wake=min(seen.wake, word_at), over=False)
 
 
 def unskewed(facts: list[Fact]) -> list[Fact]:
     """The facts in order, with no answer before its question, whatever the clocks say."""
+    if len(facts) < 2:
+        return facts
     asked = {fact.id: fact.at for fact in facts if fact.kind is Kind.ASKED}
     if all(fact.at >= asked.get(fact.parent, 0) for fact in facts):
         return facts
@@ -205,21 +233,25 @@ class Fold:
         self.turns: list[Turn] = [self.now.turn] if self.now.turn is not None else []
         self.settled: list[Settled] = []
         self._gone_at = -1
+        self._whole = start is None or start.until < 0
         self._over = start is None
 
     def take(self, fact: Fact) -> None:
         """Go on by one fact."""
         kind = fact.kind
         self._pass_time(fact.at)
-        if fact.marks & Mark.GONE:
-            self._gone_at = max(self._gone_at, fact.at)
+        if kind is Kind.WROTE or kind is Kind.MESSAGED:
+            if self._is_elsewhere(fact.at):
+                return
+            self._messaged(fact)
+        elif fact.marks & Mark.ADOPTED:
+            pass
+        elif fact.marks & Mark.GONE:
+            self._gone_at = max(self._gone_at, fact.at if kind is Kind.ASKED else -1)
         elif kind is Kind.ASKED:
             self._asked(fact)
-        elif kind is Kind.ANSWERED or kind is Kind.MESSAGED:
-            if not fact.marks & Mark.BOT:
-                self._answered(fact)
-        elif kind is Kind.WROTE:
-            self.now.channel = Channel.DM
+        elif kind is Kind.ANSWERED:
+            self._answered(fact)
         else:
             self._said(fact)
         self.now.last = max(self.now.last, fact.at)
@@ -229,7 +261,7 @@ class Fold:
         """Let the time pass that no fact tells of."""
         now = self.now
         self._pass_time(clock)
-        if self._gone_at >= 0 and not now.asked and not self.turns:
+        if self._gone_at >= 0 and not self.turns and self._whole:
             self.settled.append(Settled(Outcome.RETRACTED, self._gone_at, now.replies))
         return View(self.turns, self.settled, now, self._wake(clock), self._over)
 
@@ -248,6 +280,23 @@ class Fold:
             self.turns[-1].posts += turn.posts
         else:
             turn.posts += 1
+        if fact.id == now.opener and now.turn is not None:
+            now.turn.posts += now.more
+
+    def _is_elsewhere(self, at: int) -> bool:
+        """Whether a private message is about another conversation: this one has come to rest."""
+        now, turn = self.now, self.now.turn
+        if turn is None:
+            return bool(now.asked) and not now.unsettled
+        return not turn.wanted and at >= max(turn.opened, now.quiet_since) + self.policy.silent_after
+
+    def _messaged(self, fact: Fact) -> None:
+        if not self.now.asked or fact.marks & Mark.GONE:
+            return  # the conversation began later: it was about something else
+        if fact.kind is Kind.MESSAGED:
+            self._answered(fact)
+        else:
+            self.now.channel = Channel.DM
 
     def _open(self, fact: Fact, wanted: bool) -> None:
         policy, queue = self.policy, fact.queue
@@ -262,6 +311,8 @@ class Fold:
     def _answered(self, fact: Fact) -> None:
         now = self.now
         at = fact.at
+        if not now.asked or fact.marks & Mark.BOT:
+            return  # nobody asked, so nothing is answered and nothing comes to rest
         now.replies += 1
         now.unsettled = True
         now.quiet_since = max(now.quiet_since, at)
@@ -333,6 +384,7 @@ class Fold:
     def _forget(self) -> None:
         """A conversation that wakes up after this is a new one."""
         self._over = True
+        self.now.asked = 0
         self.now.answered = self.now.unsettled = False
 
     def _wake(self, clock: int) -> int:

@@ -16,7 +16,7 @@ def slow(facts: Iterable[Fact], clock: int, policy: Policy) -> tuple[list[dict[s
         now.silence(instant)
         for fact in _in_order([fact for fact in _as_it_stands(facts) if fact.at == instant]):
             now.hear(fact)
-    if now.gone_at is not None and not now.asked and not now.turns:
+    if now.gone_at is not None and not now.turns:
         now.outcomes.append(("RETRACTED", now.gone_at))
     for turn in now.turns:
         end = clock if turn["end"] == "WAITING" else turn["ended"]
@@ -73,12 +73,14 @@ class _Now:
                     self.settle("EXPIRED", instant)
                 self.open = None
                 self.to_settle = self.answered_before = False
+                self.asked = 0
             return
         if self.to_settle and instant == self.quiet_since + self.policy.silent_after:
             by_channel = {"X": "RESOLVED_SILENT", "DM": "MOVED_TO_DM", "EMAIL": "MOVED_TO_EMAIL"}
             self.settle(by_channel.get(self.channel, "RESOLVED_ELSEWHERE"), instant)
         if instant == self.last + self.policy.forget_after:
             self.to_settle = self.answered_before = False
+            self.asked = 0
 
     def settle(self, outcome: str, instant: int) -> None:
         """The conversation comes to rest."""
@@ -88,26 +90,42 @@ class _Now:
 
     def hear(self, fact: Fact) -> None:
         """Something happens."""
+        private = fact.kind in (Kind.WROTE, Kind.MESSAGED)
+        if private and self.asked and not self.is_going_on(fact.at):
+            return
         self.last = fact.at
         if fact.marks & Mark.GONE:
-            self.gone_at = fact.at
+            if fact.kind is Kind.ASKED:
+                self.gone_at = fact.at
         elif fact.kind is Kind.ASKED:
             self.asked += 1
             self.ask(fact)
+        elif fact.kind in (Kind.WROTE, Kind.MESSAGED, Kind.ANSWERED) and not self.asked:
+            return
         elif fact.kind in (Kind.ANSWERED, Kind.MESSAGED):
             if not fact.marks & Mark.BOT:
                 self.answer(fact)
         elif fact.kind is Kind.WROTE:
             self.channel = "DM"
-        elif self.open is None and not self.to_settle:
-            return
-        elif fact.kind is Kind.RESOLVED:
+        elif self.open is not None or self.to_settle:
+            self.say(fact)
+
+    def say(self, fact: Fact) -> None:
+        """A helpdesk's word."""
+        if fact.kind is Kind.RESOLVED:
             self.end("RESOLVED", fact)
             self.settle("RESOLVED_ELSEWHERE" if fact.marks & Mark.ELSEWHERE else "RESOLVED_ON_X", fact.at)
         elif fact.kind is Kind.HANDED_OFF:
             self.end("HANDED_OFF", fact)
             dm, email = fact.marks & Mark.TO_DM, fact.marks & Mark.TO_EMAIL
             self.settle("MOVED_TO_DM" if dm else "MOVED_TO_EMAIL" if email else "RESOLVED_ELSEWHERE", fact.at)
+
+    def is_going_on(self, instant: int) -> bool:
+        """Whether a private message may be about it: somebody waits, or it has not come to rest yet."""
+        if self.open is None:
+            return self.to_settle
+        lately = instant - max(self.open["opened"], self.quiet_since) < self.policy.silent_after
+        return bool(self.open["wanted"]) or lately
 
     def ask(self, fact: Fact) -> None:
         """A customer's post."""

@@ -72,7 +72,7 @@ def test_every_test_says_what_it_shows() -> None:
 def test_functions_are_short() -> None:
     """No function has more than 40 lines, its docstring left out."""
     long = []
-    for path in [file for folder in (*PACKAGES, "benchmarks") for file in _files(folder)]:
+    for path in [file for folder in (*PACKAGES, "benchmarks", "deploy") for file in _files(folder)]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 said = (ast.get_docstring(node, clean=False) or "").count("\n")
@@ -84,7 +84,14 @@ def test_functions_are_short() -> None:
 
 def test_only_the_agent_loop_catches_everything() -> None:
     """A broad handler stands only where a record must be kept whatever happens."""
-    allowed = {"agents/triage.py": 2, "pipeline/triage.py": 1, "pipeline/panel.py": 1, "models/second.py": 1}
+    allowed = {
+        "agents/triage.py": 2,
+        "agents/responses.py": 1,
+        "agents/books.py": 1,
+        "pipeline/triage.py": 1,
+        "pipeline/panel.py": 1,
+        "models/second.py": 1,
+    }
     found: dict[str, int] = {}
     for path in [file for package in PACKAGES for file in _files(package)]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from benchmarks import added
 from benchmarks.check import Checked, Expected, Output, check
 from benchmarks.contenders.stock import StockClassifier
 from benchmarks.posts import brands, posts
@@ -56,3 +57,12 @@ def test_what_differs_is_noticed() -> None:
     found = check(Expected(SETTINGS, INPUTS, None), [changed, bare, moved])
 
     assert (3, 3) == (found.unique, found.wrong)
+
+
+def test_what_watching_costs_is_measured_side_by_side() -> None:
+    """Each pair does the same work; here once, for the figures need many turns."""
+    found = added.compared(added.works(50), 1)
+
+    assert {"drift"} <= set(found)
+    assert all(one["ratio"] > 0 for one in found.values())
+    assert added.counting_alone(1) > 0

@@ -6,14 +6,16 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 COMMANDS = [
     ["demo"], ["broker", "up"], ["broker", "down"], ["broker", "status"], ["topics", "create"], ["topics", "check"],
-    ["worker"], ["replay"], ["classify"], ["backtest"], ["tail"], ["dead", "list"], ["dead", "show"],
-    ["dead", "replay"], ["settings"], ["contracts"],
+    ["worker"], ["responses"], ["listen"], ["post"], ["reply"], ["waiting"], ["report"], ["forget"], ["desk", "move"],
+    ["fake-x"], ["replay"], ["classify"], ["backtest"], ["tail"], ["dead", "list"], ["dead", "show"],
+    ["dead", "replay"], ["settings"], ["contracts"], ["adapt"],
 ]  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def test_ctrl_c_ends_the_demo_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "agents", "demo", "--plain", "--speed", "60"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
-        next(line for line in process.stderr if " posts, " in line)
+        said_first = list(takewhile(lambda line: " posts, " not in line, process.stderr))
+        assert process.poll() is None, said_first
 
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import contracts
+from pipeline.asyncapi import asyncapi
+from pipeline.backoff import Cause
 from pipeline.dead import headers
 from pipeline.decode import decode
 from pipeline.errors import BadMessage, Reason
+from pipeline.gaps import Checkpoint, open_gap
 from pipeline.posts import Post, Queue, Stage, Verdict
 from pipeline.route import Outgoing, Place, Router
 from pipeline.topics import QUEUE_TOPICS, TOPICS, differences
@@ -53,21 +57,32 @@ def test_the_committed_documents_are_fresh(tmp_path: Path) -> None:
 
 
 def test_without_posts_there_are_no_examples(tmp_path: Path) -> None:
-    """Elsewhere than in the repository the three documents are written."""
+    """Elsewhere than in the repository the documents alone are written."""
     paths = contracts.write(tmp_path / "new")
 
-    assert ["routed.schema.json", "dead.schema.json", "asyncapi.json"] == [path.name for path in paths]
+    names = [f"{name}.schema.json" for name in ("routed", "response", "word", "reply", "state", "dead")]
+    assert [*names, "asyncapi.json"] == [path.name for path in paths]
 
 
-@pytest.mark.parametrize("schema", [contracts.routed_schema(), contracts.dead_schema()])
+SCHEMAS = [
+    contracts.routed_schema(),
+    contracts.response_schema(),
+    contracts.word_schema(),
+    contracts.reply_schema(),
+    contracts.state_schema(),
+    contracts.dead_schema(),
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
 def test_the_schemas_are_schemas(schema: dict[str, Any]) -> None:
-    """Both are valid JSON Schemas of the dialect that they name."""
+    """All are valid JSON Schemas of the dialect that they name."""
     jsonschema.Draft7Validator.check_schema(schema)
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
     """No $ref points at nothing."""
-    document = contracts.asyncapi()
+    document = asyncapi()
 
     def references(part: Any) -> list[str]:
         if isinstance(part, dict):
@@ -85,7 +100,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
 def test_queues_carry_the_routed_message() -> None:
     """Each queue's channel names the routed record."""
-    channels = contracts.asyncapi()["channels"]
+    channels = asyncapi()["channels"]
 
     assert all("routed" in channels[topic.replace(".", "_")]["messages"] for topic in QUEUE_TOPICS)
 
@@ -113,6 +128,23 @@ def test_differences_name_what_is_wrong() -> None:
     ] == [line.split(":")[0] for line in found]
 
 
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (Checkpoint(1.5, "17", 2.0, (1.0,)), True),
+        (open_gap("x", Cause.STALL, 1.0, 2.0, 0).ended(3.0).swept(4.0, 5, 1), True),
+        (open_gap("x", Cause.STALL, 1.0, 2.0, 0).ended(3.0).given_up(4.0, "cannot look back"), True),
+        ({"id": "x-1-0", "source": "x", "cause": "boredom", "since": 1.0, "opened_at": 2.0}, False),
+        ({"mark": "17"}, False),
+    ],
+)
+def test_what_the_listener_keeps(value: object, fits: bool) -> None:
+    """Gaps and checkpoints are what the schema says; what is neither is not."""
+    schema = jsonschema.Draft7Validator(contracts.state_schema())
+
+    assert fits is schema.is_valid(json.loads(msgspec.json.encode(value)))
+
+
 @pytest.mark.parametrize("name", _made())
 def test_examples_keep_the_contract(name: str) -> None:
     """Each example, with its headers, is what the schemas say."""
@@ -124,7 +156,7 @@ def test_examples_keep_the_contract(name: str) -> None:
 
 
 def _component(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = contracts.asyncapi()["components"]["schemas"][name]
+    found: dict[str, Any] = asyncapi()["components"]["schemas"][name]
     return found
 
 

@@ -55,9 +55,9 @@ def test_thanks_are_marked() -> None:
 )
 def test_a_brands_answer(handle: str, text: str, marks: int) -> None:
     """To whom, by whom, to which post, and where it invites to."""
-    found = routed(record(text, Author("900", handle), parent_id="3", parent_author_id="5"), 0, POLICIES)
+    found = routed(record(text, Author("900", handle), parent_id="3", parent_author_id="5"), 8, POLICIES)
 
-    assert Heard("5", "heron", "1", Fact(AT, Kind.ANSWERED, "6", -1, int(marks), 0, handle, "3")) == found
+    assert Heard("5", "heron", "1", Fact(AT, Kind.ANSWERED, "6", -1, int(marks), 0, handle, "3", 8)) == found
 
 
 @pytest.mark.parametrize("customer", [None, "900", "heronair"])

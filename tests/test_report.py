@@ -88,7 +88,7 @@ def test_outcomes_are_counted_by_conversation() -> None:
 
 
 def test_the_command_prints_json(tmp_path: Path) -> None:
-    """The keys that readers rely on, and a table in a CSV file without formulas."""
+    """The keys that readers rely on, and a table in a CSV file (CW #9747) without formulas."""
     file = tmp_path / "posts.csv"
     file.write_text("\n".join([HEADER, *ROWS]))
     command = [sys.executable, "-m", "agents", "report", str(file), "--json", "--csv", str(tmp_path / "report.csv")]

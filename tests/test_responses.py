@@ -6,13 +6,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from pipeline.changes import Change, advance
 from pipeline.facts import Fact, Kind, Mark, known
+from pipeline.kept import Key
 from pipeline.report import Books
+from pipeline.response_metrics import ResponseMetrics
 from pipeline.responses import Response, encode, read_settled, read_turn, response
+from pipeline.settings import Brand, Settings
 from pipeline.turns import Conversation, Policy, Settled, Turn, view
-from pipeline.waits import Key
 
 MINUTE = 60_000
 POLICY = Policy(frozenset({0, 1, 3}), {0: 30 * MINUTE, 1: 120 * MINUTE, 3: 30 * MINUTE})
@@ -23,11 +26,11 @@ ASKED = Fact(MINUTE, Kind.ASKED, "q", 0)
 def told(conversation: Conversation, facts: list[Fact], clock: int) -> tuple[Conversation, list[Response]]:
     """The conversation after the facts, and the records of what there is to tell."""
     after = advance(conversation, facts, clock, POLICY)
-    return after.conversation, [response(KEY, one, clock, POLICY) for one in after.told]
+    return after.conversation, [response(KEY, one, after.conversation.version + 1, clock, POLICY) for one in after.told]
 
 
 def test_opened_and_answered() -> None:
-    """Each record states the whole turn, times in RFC 3339, durations in seconds."""
+    """Each record states the whole turn, times in RFC 3339, durations in seconds; and says when (itflow #514)."""
     conversation, [opened] = told(Conversation(), [ASKED], MINUTE)
     answer = Fact(3 * MINUTE, Kind.ANSWERED, "a", who="HeronAir")
 
@@ -37,6 +40,7 @@ def test_opened_and_answered() -> None:
     assert answered.turn is not None
     assert ("opened", "1970-01-01T00:01:00.000Z", "waiting", None) == (
         opened.event_type, opened.at, opened.turn.state, opened.turn.wait_s)  # fmt: skip
+    assert ("1970-01-01T00:03:00.000Z", True) == (answered.turn.ended_at, answered.turn.first)
     assert opened.turn.deadline_at == "1970-01-01T00:31:00.000Z"
     assert ("answered", "answered", 120.0, 120.0, "HeronAir", "public", False) == (
         answered.event_type, answered.turn.state, answered.turn.wait_s, answered.turn.business_s,
@@ -87,6 +91,51 @@ def test_what_a_record_lacks_is_said() -> None:
         read_turn(note)
     with pytest.raises(ValueError, match="without an outcome"):
         read_settled(note)
+
+
+def test_averages_are_of_answers_alone() -> None:
+    """Bots, colleagues who were assigned and said nothing, and who still waits move no average (CW #13312)."""
+    bot = Fact(2 * MINUTE, Kind.ANSWERED, "b", marks=Mark.BOT, who="HeronBot")
+    assigned = Fact(3 * MINUTE, Kind.ASSIGNED, "w", who="kim")
+    answer = Fact(9 * MINUTE, Kind.ANSWERED, "a", who="HeronAir")
+    books = Books()
+
+    for facts in ([ASKED, bot, assigned, answer], [ASKED, bot], [ASKED, assigned]):
+        seen = view(facts, 9 * MINUTE, POLICY)
+        books.add("heron", seen.turns, seen.settled, POLICY)
+
+    found = books.report().all
+    assert (1, 480.0, 480.0) == (found.first_response.n, found.first_response.mean_s, found.first_response.median_s)
+    assert (3, 1, 2) == (found.turns, found.answered, found.waiting)
+
+
+def test_the_share_within_the_target_and_the_average_of_a_week() -> None:
+    """By queue, of the turns that opened in the week: its first instant is in it, its end is not (CW #9747, ZM #63)."""
+    week = 7 * 24 * 60 * MINUTE
+    books = Books(since=week, until=2 * week)
+
+    for opened, waited in ((week - 1, 1), (week, 10), (week + 1, 40), (2 * week - 1, 10), (2 * week, 1)):
+        facts = [Fact(opened, Kind.ASKED, "q", 0), Fact(opened + waited * MINUTE, Kind.ANSWERED, "a")]
+        books.add("heron", view(facts, 3 * week, POLICY).turns, [], POLICY)
+
+    found = books.report().queues["reactive"]
+    assert (3, 1) == (found.turns, found.breached)
+    assert 1200.0 == found.first_response.mean_s
+
+
+def test_prometheus_sees_how_long_it_took() -> None:
+    """The sum and the number of first responses, so their mean, at /metrics (CW #15618, grafana/oncall #3756)."""
+    registry = CollectorRegistry()
+    metrics = ResponseMetrics(registry, Settings(brands=(Brand(name="heron"),)), [("heron", "reactive")])
+    conversation, first = told(Conversation(), [ASKED], MINUTE)
+    _, second = told(conversation, [Fact(3 * MINUTE, Kind.ANSWERED, "a", who="HeronAir")], 3 * MINUTE)
+
+    metrics.count((record, False) for record in (*first, *second))
+
+    place = {"brand": "heron", "queue": "reactive"}
+    assert (120.0, 1.0) == tuple(
+        registry.get_sample_value(f"triage_first_response_seconds_{name}", place) for name in ("sum", "count")
+    )
 
 
 @given(

@@ -69,14 +69,14 @@ def test_the_workers_own_clients_come_in(secure: tuple[Broker, Path]) -> None:
 
     async def main() -> set[int]:
         app = create_app(settings, StageClassifier.load(None), Metrics(CollectorRegistry()))
-        await app.sender.start()
+        await app.edges[0].start()
         await app.start()
         async with asyncio.timeout(30):
             while not app.consumer.assignment():  # noqa: ASYNC110 - Faust has no event for it
                 await asyncio.sleep(0.05)
         assigned = {tp.partition for tp in app.consumer.assignment()}
         await app.stop()
-        await app.sender.stop()
+        await app.edges[0].stop()
         return assigned
 
     assert {0, 1} == asyncio.run(main())

@@ -107,6 +107,23 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         load(None)
 
 
+@pytest.mark.parametrize("said", ["a:1, b:2", '["a:1", "b:2"]'])
+def test_addresses_with_commas(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """A list of words in a variable is JSON, or as Kafka's clients take it."""
+    monkeypatch.setenv("TRIAGE_KAFKA__BOOTSTRAP_SERVERS", said)
+    monkeypatch.setenv("TRIAGE_KAFKA__ALLOW_PLAINTEXT", "true")
+
+    assert ("a:1", "b:2") == load(None).kafka.bootstrap_servers
+
+
+def test_a_variable_that_is_no_list_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brands are more than words: the error shows how they are written."""
+    monkeypatch.setenv("TRIAGE_BRANDS", "acme")
+
+    with pytest.raises(SettingsError, match=r"JSON, as in TRIAGE_BRANDS='\["):
+        load(None)
+
+
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     """The effective settings are printed without the passwords."""
     settings = load(_file(tmp_path, "kafka: {sasl_username: bob, sasl_password: hunter2, ssl_key_password: hunter3}"))
@@ -191,6 +208,17 @@ def test_a_nested_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -
         ({"hours": {"office": {"week": {"monday": ["09:00-17:00"]}}}}, "no weekday: use mon"),
         ({"hours": {"office": {"week": {}}}}, "never open: name at least one span"),
         ({"hours": {"office": {"week": {"mon": ["9-17"]}}}}, "write 09:00-17:30"),
+        ({"hours": {"office": {"week": {"mon": ["09:00+02:00-17:00"]}}}}, "write 09:00-17:30"),
+        ({"hours": {"office": {"week": {"mon": ["09:00-09:00"]}}}}, "write 00:00-24:00 for a whole day"),
+        ({"hours": {"office": {"week": {"mon": ["09:00-17:00"]}, "holidays": ["25-12"]}}}, "'25-12' is no day"),
+        (
+            {"hours": {"office": {"week": {"mon": ["09:00-17:00"]}, "holidays": ["2026-02-30"]}}},
+            "'2026-02-30' is no day",
+        ),
+        (
+            {"hours": {"office": {"week": {"mon": ["09:00-17:00"]}, "holidays": ["12-25", "13-45"]}}},
+            "'13-45' is no day",
+        ),
         ({"general_hours": "office"}, "'office' is referred to and not given; known: none"),
         ({"brands": [{"name": "acme", "hours": {"reactive": "night"}}]}, "'night' is referred to and not given"),
         ({"brands": [{"name": "acme", "to_dm": ["("]}]}, "no regular expression"),

@@ -15,6 +15,7 @@ from models.artifact import load_weights
 from models.card import calibration_error, figures
 from models.corpora import Corpus, joined, read_corpus
 from models.pipeline_artifact import load_pipeline
+from models.reference import load_reference
 from models.train import temperature
 from pipeline.errors import ModelError
 from pipeline.posts import Stage
@@ -88,10 +89,14 @@ def test_made_up_posts_are_corrected_for(small: Corpus, trained: train.Trained) 
 
 def test_what_is_written_can_be_read(trained: train.Trained, tmp_path: Path) -> None:
     """Weights, Pipeline and card belong together: one hash, one digest, the same weights."""
-    weights, whole, card = train.write(trained, tmp_path / "new", tmp_path / "CARD.md", "Notes.")
+    weights, whole, beside, card = train.write(trained, tmp_path / "new", tmp_path / "CARD.md", "Notes.")
 
     loaded, pipeline = load_weights(weights), load_pipeline(whole)
+    reference = load_reference(weights, loaded.model)
 
+    assert reference is not None
+    assert trained.reference.shares == reference.shares
+    assert beside.name == "stages.reference.npz"
     assert trained.digest == train.digest(*train.weights_of(pipeline))
     np.testing.assert_array_equal(pipeline.named_steps["model"].coef_[0], loaded.pairs.real)
     assert f"`{loaded.model.sha256}`" in card.read_text()
@@ -150,7 +155,8 @@ def test_the_command_writes_everything(tmp_path: Path, capsys: pytest.CaptureFix
     code = train.main([*map(str, places), "--folds", "2"])
 
     assert code == 0
-    assert {"stages.npz", "stages.npz.sha256", "stages.skops", "stages.skops.sha256"} == {
+    artifacts = ("stages.npz", "stages.reference.npz", "stages.skops")
+    assert {name + end for name in artifacts for end in ("", ".sha256")} == {
         path.name for path in (tmp_path / "out").iterdir()
     }
     assert "digest " in capsys.readouterr().out

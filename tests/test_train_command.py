@@ -55,7 +55,7 @@ def test_a_better_model_is_written_and_judges(tmp_path: Path, own: list[dict[str
     )
     right = [verdict.stage is STAGE_OF[row["label"]] for verdict, row in zip(verdicts, own, strict=True)]
     assert sum(right) > 0.9 * len(own)
-    assert {"stages.npz", "stages.skops", "MODEL_CARD.md"} == {path.name for path in paths}
+    assert {"stages.npz", "stages.reference.npz", "stages.skops", "MODEL_CARD.md"} == {path.name for path in paths}
     assert "labelled posts, against 0." in said[-1]
 
 

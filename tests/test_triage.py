@@ -12,12 +12,15 @@ from prometheus_client import CollectorRegistry
 
 from agents.sender import Package
 from agents.triage import Triage
+from pipeline import traces
 from pipeline.classify import Model
+from pipeline.dead import headers
 from pipeline.errors import Reason, TooManyDead
 from pipeline.metrics import Metrics
 from pipeline.posts import Post, Queue, Stage, Verdict
 from pipeline.route import Router
 from pipeline.settings import Brand, Settings, Worker
+from pipeline.traces import TRACE_HEADER
 from pipeline.triage import triage, triage_singly
 
 SETTINGS = Settings(brands=(Brand(name="acme", handles=("Acme",)),), worker=Worker(dead_in_row=3))
@@ -109,6 +112,19 @@ def test_every_record_is_in_one_place() -> None:
     assert [Queue.REACTIVE, Queue.REACTIVE] == [outgoing.queue for outgoing in done.outgoing]
     assert [Reason.NOT_JSON, Reason.TOMBSTONE] == [dead.error.reason for dead in done.dead]
     assert [False, True, False, True] == done.broken
+
+
+def test_the_trace_goes_on() -> None:
+    """Into the queue and into the dead letter, byte for byte; what has none begins none."""
+    router, header = Router(SETTINGS, FakeClassifier.model), b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00"
+    traced = [good(0), record(1, b"{"), good(2)]
+    for one in traced[:2]:
+        one.headers = (("triage_api", b"stream"), (TRACE_HEADER, header))
+
+    done = triage(traced, FakeClassifier(), router, 0)
+
+    assert [header, None] == [traces.of(outgoing.headers) for outgoing in done.outgoing]
+    assert [header] == [traces.of(headers(dead.error, dead.place, dead.step)) for dead in done.dead]
 
 
 def test_singly_only_the_record_at_fault_is_dead() -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.changes import Change
-from pipeline.facts import Fact, Kind, Mark
+from pipeline.changes import KEPT, Change
+from pipeline.errors import StateError
+from pipeline.facts import Fact, Kind, Mark, known
+from pipeline.gone import EVERYTHING
 from pipeline.heard import ANY, Heard
-from pipeline.turns import Conversation, Policy
-from pipeline.waits import LINGER_MS, Changes, Key, Waits, decode
+from pipeline.kept import Key, decode
+from pipeline.report import Books
+from pipeline.responses import encode, response
+from pipeline.told import Ledger
+from pipeline.turns import Channel, Conversation, Outcome, Policy, view
+from pipeline.waits import LINGER_MS, Changes, Waits
 
 POLICY = Policy(frozenset({0, 3}), {0: 5_000, 3: 5_000}, silent_after=20_000, forget_after=45_000,
                 forget_open_after=80_000)  # fmt: skip
@@ -34,7 +43,7 @@ def waits() -> Waits:
 
 def told(changes: Changes) -> list[tuple[str, Change]]:
     """Whom it is about, and what."""
-    return [(key.customer, one.change) for key, one in changes.told]
+    return [(key.customer, one.change) for key, one, _ in changes.told]
 
 
 def recovered(kept: dict[bytes, bytes | None], written: int) -> Waits:
@@ -44,6 +53,20 @@ def recovered(kept: dict[bytes, bytes | None], written: int) -> Waits:
         again.load(key, value, written)
     again.loaded()
     return again
+
+
+@pytest.mark.parametrize(("key", "value"), [(b"1\x1facme\x1fc", b"\xc1"), (b"no key", b"\x90"), (b"\xff", b"x")])
+def test_what_is_no_state_is_said(key: bytes, value: bytes) -> None:
+    """With its key and what to do; once a tombstone stands under the key, it is as if it had never been there."""
+    books = waits()
+    books.load(key, value, 0)
+
+    with pytest.raises(StateError, match="tombstone"):
+        books.loaded()
+
+    books.load(key, None, 0)
+    books.loaded()
+    assert {} == books.states
 
 
 def test_who_waits_and_since_when() -> None:
@@ -152,6 +175,17 @@ def test_a_private_message_answers_wherever_the_customer_waits() -> None:
     assert ["e"] == [one.key.conversation for one in books.waiters()]
 
 
+def test_a_message_finds_the_conversation_that_begins_in_the_same_batch() -> None:
+    """Whichever of the two comes first in it."""
+    books = waits()
+    message = Heard("a", "heron", ANY, Fact(WALL + 5, Kind.MESSAGED, "m", who="care"))
+
+    books.hear([message, asked("a", 1, "q1")], WALL + 6)
+    books.hear([asked("b", 1, "q2"), message._replace(customer="b")], WALL + 6)
+
+    assert [] == list(books.waiters())
+
+
 def test_a_retraction_finds_its_post() -> None:
     """Before or after the post, in whichever conversation; a keeper tells nothing of itself."""
     books = waits()
@@ -164,6 +198,275 @@ def test_a_retraction_finds_its_post() -> None:
     assert ("a", Change.RETRACTED) in after
     assert Change.OPENED not in [change for _, change in late]
     assert [] == list(books.waiters())
+
+
+def other(customer: str, at: int, post: str) -> Heard:
+    """A post in which no brand was recognised."""
+    return Heard(customer, "other", "c", Fact(WALL + at, Kind.ASKED, post, 0))
+
+
+@given(st.permutations([other("a", 1, "q1"), other("a", 2, "q2"), answered("a", 4, "a1"), other("a", 6, "q3")]),
+       st.integers(1, 4))  # fmt: skip
+def test_who_answers_takes_over_what_named_nobody(events: list[Heard], size: int) -> None:
+    """In whatever order, in however many batches: the turns are the answering brand's, and no other's."""
+    books = waits()
+
+    for start in range(0, 4, size):
+        books.hear(events[start : start + size], WALL + 10)
+
+    found = decode(books.states[Key("a", "heron", "c").encoded()])
+    assert [("q1", "a1"), ("q3", "")] == [(turn.post, turn.answer) for turn in found.turns]
+    assert [("heron", "q3")] == [(one.key.brand, one.turn.post) for one in books.waiters()]
+    assert {("heron", 0): 1} == {place: count for place, count in books.waiting.items() if count}
+
+
+def test_a_bot_takes_nothing_over() -> None:
+    """What a machine wrote answers nobody."""
+    books = waits()
+    reply = Heard("a", "heron", "c", Fact(WALL + 3, Kind.ANSWERED, "a1", marks=Mark.BOT, who="bot"))
+
+    books.hear([other("a", 1, "q1"), reply], WALL + 5)
+
+    assert ["other"] == [one.key.brand for one in books.waiters()]
+
+
+def test_how_many_wait_too_long() -> None:
+    """Those whose target is over, until they are answered."""
+    books = waits()
+    books.hear([asked("a", 0, "q1"), asked("b", 4_000, "q2")], WALL + 4_000)
+
+    books.tick(WALL + 6_000)
+    late = dict(books.late)
+    books.hear([answered("a", 6_500, "a1")], WALL + 6_500)
+
+    assert ({("heron", 0): 1}, {("heron", 0): 0}) == (late, books.late)
+
+
+def test_a_tick_looks_at_so_many() -> None:
+    """The others have their turn in the next one."""
+    books = waits()
+    books.hear([asked(str(number), 0, f"q{number}") for number in range(5)], WALL)
+
+    ticks = [told(books.tick(WALL + 6_000, most=2)) for _ in range(3)]
+
+    assert [2, 2, 1] == [len(one) for one in ticks]
+
+
+@given(st.permutations([asked("a", 1, "q1"), asked("a", 2, "q2", "d"), asked("a", 50, "q3", "e"),
+                        Heard("a", ANY, ANY, Fact(WALL + 9, Kind.GONE, EVERYTHING, marks=Mark.GONE))]),
+       st.integers(1, 4))  # fmt: skip
+def test_a_customer_is_forgotten(events: list[Heard], size: int) -> None:
+    """All that was written until then, known or told later; what is written afterwards counts."""
+    books = waits()
+    told_states: dict[bytes, bytes | None] = {}
+
+    for start in range(0, 4, size):
+        told_states |= books.hear(events[start : start + size], WALL + 60).states
+
+    assert ["q3"] == [one.turn.post for one in books.waiters()]
+    for conversation in "cd":
+        left = books.states.get(Key("a", "heron", conversation).encoded())
+        assert left is None or not decode(left).turns
+
+
+def test_a_forgotten_customers_states_go_at_once() -> None:
+    """With a tombstone, and what stands in topics is named."""
+    books = waits()
+    books.hear([Heard("a", "heron", "c", Fact(WALL, Kind.ASKED, "q1", 0, place=7))], WALL)
+
+    changes = books.hear([Heard("a", ANY, ANY, Fact(WALL + 9, Kind.GONE, EVERYTHING, marks=Mark.GONE))], WALL + 9)
+
+    assert changes.states[Key("a", "heron", "c").encoded()] is None
+    assert [7] == [fact.place for _, fact in changes.gone]
+    assert [("a", Change.RETRACTED), ("a", Change.SETTLED)] == told(changes)
+
+
+MANY = 3 * KEPT
+
+
+def long_wait() -> tuple[Waits, Ledger]:
+    """Many posts in one conversation, which nobody answers; and what a reader of `responses` knows."""
+    books, ledger = waits(), Ledger()
+    for number in range(MANY):
+        fact = Fact(WALL + number, Kind.ASKED, f"q{number}", 0, place=number)
+        take(ledger, books.hear([Heard("a", "heron", "c", fact)], WALL + number))
+    return books, ledger
+
+
+def long_talk() -> tuple[Waits, Ledger]:
+    """Many questions, each of them answered and resolved."""
+    books, ledger = waits(), Ledger()
+    for at in range(0, MANY, 3):
+        take(ledger, books.hear([asked("a", at, f"q{at}"), answered("a", at + 1, f"a{at}")], WALL + at))
+        word = Fact(WALL + at + 2, Kind.RESOLVED, f"w{at}", who="ann")
+        take(ledger, books.hear([Heard("a", "heron", "c", word)], WALL + at + 2))
+    return books, ledger
+
+
+def take(ledger: Ledger, changes: Changes) -> None:
+    """As the worker writes it, and a reader reads it."""
+    for key, one, version in changes.told:
+        ledger.take(encode(response(key, one, version, WALL, POLICY)))
+
+
+def gone(at: int, post: str) -> Heard:
+    """A retraction."""
+    return Heard("a", ANY, ANY, Fact(WALL + at, Kind.GONE, post, marks=Mark.GONE))
+
+
+@pytest.mark.parametrize(("retracted", "expected"), [
+    (EVERYTHING, set(range(MANY))), ("q3", {3}), (f"q{MANY - 1}", {MANY - 1})
+])  # fmt: skip
+def test_a_long_conversation_is_forgotten_too(retracted: str, expected: set[int]) -> None:
+    """Of many posts most are not kept one by one; wherever their records stand, they are named."""
+    books, _ = long_wait()
+
+    changes = books.hear([gone(MANY, retracted)], WALL + MANY)
+
+    assert expected == {fact.place for _, fact in changes.gone}
+
+
+def test_a_long_wait_counts_its_posts() -> None:
+    """Those that are not kept one by one too, once, though they are told again."""
+    books, _ = long_wait()
+
+    books.hear([asked("a", number, f"q{number}") for number in range(MANY)], WALL + MANY)
+
+    [waiter] = books.waiters()
+    assert ("q0", MANY) == (waiter.turn.post, waiter.turn.posts)
+    assert len(books.states[Key("a", "heron", "c").encoded()]) < 64 * 1024
+
+
+@pytest.mark.parametrize("number", [70, MANY])
+def test_posts_retracted_one_by_one_wait_no_more(number: int) -> None:
+    """Each by its own record, in either order: nobody is left that nothing ends."""
+    for posts in (range(number), range(number)[::-1]):
+        books, ledger = waits(), Ledger()
+        for post in range(number):
+            take(ledger, books.hear([asked("a", post, f"q{post}")], WALL + post))
+
+        for place, post in enumerate(posts):
+            take(ledger, books.hear([gone(number + place, f"q{post}")], WALL + number + place))
+
+        assert ([], []) == (list(books.waiters()), list(ledger.turns()))
+        assert {("heron", 0): 0} == books.waiting
+
+
+@pytest.mark.parametrize("story", [long_wait, long_talk])
+def test_forgetting_a_long_conversation_takes_back_what_was_told(story: Callable[[], tuple[Waits, Ledger]]) -> None:
+    """Its turns are told as retracted, its outcomes as not standing, the gauges go down, the state goes."""
+    books, ledger = story()
+
+    changes = books.hear([gone(MANY, EVERYTHING)], WALL + MANY)
+    take(ledger, changes)
+
+    report = Books()
+    ledger.fill(report)
+    assert (0, 0) == (report.report().all.turns, report.report().all.waiting)
+    assert {"retracted": 1} == report.report().all.outcomes
+    assert Change.SUPERSEDED not in [change for _, change in told(changes)]
+    assert not any(books.waiting.values())
+    assert changes.states[Key("a", "heron", "c").encoded()] is None
+
+
+def test_the_first_post_of_a_long_wait_can_be_moved() -> None:
+    """The clock goes along into the other queue, as in a short one."""
+    books, _ = long_wait()
+    moved = Fact(WALL, Kind.ASKED, "q0", 3, Mark.PERSON, 1)
+
+    changes = books.hear([Heard("a", "heron", "c", moved)], WALL + MANY)
+
+    assert [("a", Change.REQUEUED)] == told(changes)
+    assert {("heron", 0): 0, ("heron", 3): 1} == books.waiting
+
+
+def test_a_late_answer_ends_a_long_wait() -> None:
+    """Also one from among the posts that are not kept one by one; later posts wait for theirs."""
+    books, ledger = long_wait()
+
+    take(ledger, books.hear([answered("a", 10, "a1")], WALL + MANY))
+
+    turns = sorted((turn.opened, turn.answer) for _, turn, _ in ledger.turns())
+    assert (WALL, "a1") == turns[0]
+    assert [""] == [answer for _, answer in turns[1:]]
+    assert {("heron", 0): 1} == books.waiting
+
+
+def test_versions_in_several_queues_are_all_retracted() -> None:
+    """Moved and edited: each record is named, with the highest revision of all."""
+    books = waits()
+    versions = [(3, 0, 0, 5), (1, Mark.PERSON, 1, 6), (3, 0, 3, 7)]
+    for queue, marks, revision, place in versions:
+        fact = Fact(WALL + 1, Kind.ASKED, "q1", queue, marks, revision, place=place)
+        books.hear([Heard("a", "heron", "c", fact)], WALL + 1)
+
+    changes = books.hear([Heard("a", ANY, ANY, Fact(WALL + 9, Kind.GONE, "q1", marks=Mark.GONE))], WALL + 9)
+
+    assert {(3, 5, 3), (1, 6, 3), (3, 7, 3)} == {(one.queue, one.place, one.latest) for _, one in changes.gone}
+
+
+def test_what_is_told_again_leaves_nothing_behind() -> None:
+    """Ten thousand doubles: no more to look at than before."""
+    books = waits()
+    events = [asked(str(number), 1, f"q{number}") for number in range(10)]
+    for _ in range(1_000):
+        books.hear(events, WALL + 1)
+
+    assert 10 == len(books._due)
+
+
+def test_a_message_is_about_what_has_not_come_to_rest() -> None:
+    """Resolved on X on the first day, it stays so when the brand writes about something else on the third."""
+    books = waits()
+    word = Fact(WALL + 2, Kind.RESOLVED, "w", who="ann")
+    books.hear([asked("a", 1, "q1"), answered("a", 2, "a1"), Heard("a", "heron", "c", word)], WALL + 3)
+    books.hear([asked("a", 30_000, "q2", "d")], WALL + 30_000)
+
+    message = Heard("a", "heron", ANY, Fact(WALL + 30_005, Kind.MESSAGED, "dm:1", who="care"))
+    changes = [books.hear([message], WALL + 30_005), books.tick(WALL + 60_000)]
+
+    settled = [(one.key.conversation, one.told.settled.outcome) for some in changes for one in some.told
+               if one.told.settled]  # fmt: skip
+    assert [("d", Outcome.MOVED_TO_DM)] == settled
+    assert [Outcome.RESOLVED_ON_X] == [
+        one.outcome for one in decode(books.states[Key("a", "heron", "c").encoded()]).settled
+    ]
+
+
+def test_a_message_moves_what_was_answered_lately() -> None:
+    """Within the settle time the conversation goes on where the brand, or the customer, wrote."""
+    books = waits()
+    books.hear([asked("a", 1, "q1"), answered("a", 2, "a1")], WALL + 2)
+
+    books.hear([Heard("a", "heron", ANY, Fact(WALL + 19_000, Kind.WROTE, "dm:1"))], WALL + 19_000)
+
+    assert ["moved_to_dm"] == [
+        one.told.settled.outcome.name.lower() for one in books.tick(WALL + 30_000).told if one.told.settled
+    ]
+
+
+def test_what_nobody_asked_has_no_outcome() -> None:
+    """A word on it, or a retraction in another conversation, settles nothing where only the brand wrote."""
+    books = waits()
+    word = Heard("a", "heron", "d", Fact(WALL + 3, Kind.NOTED, "w", who="ann"))
+
+    changes = [
+        books.hear([one], WALL + 9) for one in (asked("a", 1, "q1"), gone(2, "q1"), answered("a", 3, "a1", "d"), word)
+    ]
+    changes.append(books.tick(WALL + 30_000))
+
+    assert ["c"] == [one.key.conversation for some in changes for one in some.told if one.told.settled]
+
+
+def test_a_message_from_before_is_about_something_else() -> None:
+    """A private message that came before a conversation began answers and moves nothing in it."""
+    books = waits()
+    books.hear([Heard("a", "heron", ANY, Fact(WALL + 1, Kind.MESSAGED, "dm:1", who="care"))], WALL + 1)
+
+    books.hear([asked("a", 5, "q1", "d"), answered("a", 6, "a1", "d")], WALL + 6)
+
+    state = decode(books.states[Key("a", "heron", "d").encoded()])
+    assert (Channel.X, "a1") == (state.channel, state.turns[0].answer)
 
 
 @given(
@@ -193,6 +496,29 @@ def test_recovered_books_are_the_same(story: list[tuple[str, int, int, bool, str
     rest_again = [again.hear(events[cut:], WALL + 9_000), again.tick(WALL + 60_000)]
     assert [sorted(told(one)) for one in rest] == [sorted(told(one)) for one in rest_again]
     assert _timeless(books) == _timeless(again)
+
+
+_WORDS = [(40, Kind.RESOLVED), (12, Kind.ASSIGNED), (99_000, Kind.RESOLVED), (25, Kind.HANDED_OFF), (3, Kind.NOTED)]
+_ANY = [
+    asked("a", 1, "q1"), answered("a", 8, "a1"), asked("a", 20, "q2"), asked("a", 60, "q3"),
+    *(Heard("a", "heron", "c", Fact(WALL + at, kind, f"w{at}", who="ann")) for at, kind in _WORDS),
+]  # fmt: skip
+
+
+@given(st.permutations(_ANY), st.integers(1, 4), st.sampled_from([5, 30, 61, 4_062, 30_000, 99_001]))
+def test_words_and_posts_of_an_old_year_in_any_order(events: list[Heard], size: int, later: int) -> None:
+    """Whatever is heard first: the waits are those that follow from all facts at the posts' time."""
+    books, year = waits(), 365 * 86_400_000
+
+    for start in range(0, len(events), size):
+        books.hear(events[start : start + size], WALL + year)
+    books.tick(WALL + year + later)
+
+    found = decode(books.states[Key("a", "heron", "c").encoded()])
+    expected = view(known(one.fact for one in events), WALL + 60 + later, POLICY)
+    assert expected.turns == found.turns
+    assert expected.settled == found.settled
+    assert WALL + 60 + later >= found.clock
 
 
 def _timeless(books: Waits) -> dict[bytes, Conversation]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import psutil
 import pytest
 import yaml
 from kafka import KafkaConsumer, TopicPartition
+from patience import PATIENCE
 
 from agents import clients, topics
 from agents.dead_letters import Wanted, find
@@ -87,7 +90,7 @@ def _outputs(settings: Settings, names: tuple[str, ...], count: int) -> list[Any
     consumer.assign(tps)
     consumer.seek_to_beginning(*tps)
     found: list[Any] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 60 * PATIENCE
     while len(found) < count and time.monotonic() < deadline:
         found += [record for records in consumer.poll(timeout_ms=200).values() for record in records]
     consumer.close()
@@ -163,17 +166,41 @@ def test_it_fails_at_the_start(file: Path, environment: dict[str, str], code: in
 
 
 def test_start_to_first_routed_post(file: Path, settings: Settings) -> None:
-    """Within ten seconds of its start a worker has routed a waiting post."""
+    """A worker routes a waiting post within ten seconds; time in which others had its core does not count."""
     topics.create(settings_module.load(file))
     _send(settings, POSTS[:1])
-    started = time.monotonic()
     command = [sys.executable, "-m", "agents", "--settings", str(file), "worker"]
+    began = time.monotonic()
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         found = _outputs(settings, QUEUE_TOPICS, 1)
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - began - _waited_for_a_core(process.pid)
         memory = psutil.Process(process.pid).memory_info().rss
         process.terminate()
 
     assert 1 == len(found)
     assert seconds < 10
     assert memory < 300 * 1024**2
+
+
+def _waited_for_a_core(process: int) -> float:
+    """How long a process's first thread could have run and did not, in seconds; 0 where the system does not tell."""
+    told = Path(f"/proc/{process}/schedstat")
+    return int(told.read_text().split()[1]) / 1e9 if told.exists() else 0.0
+
+
+def test_its_log_is_json_without_text_or_people(file: Path, settings: Settings) -> None:
+    """Every line can be parsed and says what program it is; at INFO none has the words of a post, or who wrote it."""
+    topics.create(settings_module.load(file))
+    broken = b'{"data":{"id":"7","text":"xylophone zebra","author_id":"777777","created_at":"never"}}'
+    _send(settings, [*POSTS, *[broken] * 20])
+
+    done = _triage(file, "worker", TRIAGE_WORKER__DEAD_IN_ROW="5", TRIAGE_LOG_FORMAT="json", TRIAGE_LOG_LEVEL="INFO")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    said = [line["event"] for line in lines]
+    assert 7 == done.returncode
+    assert {"ready"} <= set(said)
+    assert any("more than 5 records in a row are broken" in event for event in said)
+    assert {("triage", version("tweet-triage"))} == {(line["component"], line["version"]) for line in lines}
+    assert {"faust", "aiokafka"} & {line["logger"].partition(".")[0] for line in lines}
+    assert not re.search("xylophone|zebra|777777", done.stderr)

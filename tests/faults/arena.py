@@ -12,19 +12,20 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kafka import KafkaProducer, TopicPartition
+from patience import PATIENCE
 
 from agents import clients, topics
 from pipeline import settings as settings_module
 from pipeline.topics import DEAD, QUEUE_TOPICS, TWEETS
 
-BRAND = {"name": "acme", "handles": ["Acme"]}
+BRAND = {"name": "acme", "handles": ["Acme"], "ids": ["900"]}
 HERE = Path(__file__).parent
 
 
@@ -104,15 +105,28 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def worker(self, name: str = "w1", *, program: str | None = None, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a worker, with a static group membership under its name."""
-        command = [sys.executable, "-m", "agents"] if program is None else [sys.executable, str(HERE / program)]
+    def worker(
+        self,
+        name: str = "w1",
+        *,
+        program: str | None = None,
+        command: str = "worker",
+        home: Path | None = None,
+        **environment: str,
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker, with a static group membership under its name; `home`: where another version of it lies."""
+        start = [sys.executable, "-m", "agents"] if program is None else [sys.executable, str(HERE / program)]
+        variables = {**os.environ, "TRIAGE_WORKER__INSTANCE_ID": name, **environment}
+        if home is not None:
+            variables["PYTHONPATH"] = str(home)
+            del variables["TRIAGE_LOG_FORMAT"]  # which older versions do not know
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [*command, "--settings", str(self.file), "worker"],
-                env={**os.environ, "TRIAGE_WORKER__INSTANCE_ID": name, **environment},
+                [*start, "--settings", str(self.file), command],
+                env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                cwd=home,
             )
         self.workers.append(process)
         return process
@@ -138,7 +152,7 @@ class Run:
 
     def ended(self, expected: set[tuple[int, int]], *, within: float = 120.0) -> Counter[tuple[int, int]]:
         """The outputs, once all that was produced is among them or the time is over."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + within * PATIENCE
         while True:
             found = self.outputs()
             if expected <= set(found) or time.monotonic() > deadline:
@@ -154,12 +168,22 @@ class Run:
         seconds = round(time.monotonic() - self.started, 1)
         return Result(self.scenario, len(expected), unique, lost, duplicates, seconds, passed)
 
+    def said(self, back: int = 1) -> str:
+        """What the worker has said that was started last, or so many before."""
+        return (self.folder / f"worker-{len(self.workers) - back}.log").read_text(errors="replace")
+
     def committed(self) -> dict[int, int]:
         """The group's offsets by partition."""
         admin = clients.admin(self.settings.kafka)
         offsets = admin.list_group_offsets(self.settings.worker.group)[self.settings.worker.group]
         admin.close()
         return {tp.partition: found.offset for tp, found in offsets.items()}
+
+    def stop(self) -> None:
+        """Stop in order what still runs."""
+        for process in self.workers:
+            if process.poll() is None:
+                terminate(process, within=25)
 
     def end(self) -> None:
         """Kill what still runs."""
@@ -180,23 +204,24 @@ def _source(record: Any) -> tuple[int, int]:
 class Arena:
     """Makes runs on one broker."""
 
-    def __init__(self, bootstrap: str, folder: Path) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: str, folder: Path, security: Mapping[str, Any] | None = None) -> None:
+        self._kafka = {"bootstrap_servers": [bootstrap], **(security or {})}
         self._folder = folder
         self._count = 0
         self._runs: list[Run] = []
 
-    def run(self, scenario: str, *, partitions: int = 6, **worker: Any) -> Run:
+    def run(self, scenario: str, *, partitions: int = 6, responses: dict[str, Any] | None = None, **worker: Any) -> Run:
         """Fresh topics and settings; the workers' metrics are on free ports."""
         self._count += 1
         folder = self._folder / f"{self._count}-{scenario}"
         folder.mkdir(parents=True)
         content = {
             "brands": [BRAND],
-            "kafka": {"bootstrap_servers": [self._bootstrap]},
+            "kafka": self._kafka,
             "topics": {"prefix": f"f{self._count}.{random.randrange(10**6)}.", "partitions": partitions},
             "metrics": {"port": 0},
             "worker": {"group": f"{scenario}-{self._count}", "session_timeout_s": 6, **worker},
+            "responses": {"group": f"r-{scenario}-{self._count}", **(responses or {})},
         }
         file = folder / "settings.yaml"
         file.write_text(yaml.safe_dump(content))
@@ -213,7 +238,7 @@ class Arena:
 
 def wait_for(condition: Callable[[], bool], *, within: float, what: str) -> None:
     """Look again and again until a condition holds."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within * PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"not within {within} s: {what}"
         threading.Event().wait(0.1)
@@ -225,6 +250,12 @@ def metrics_of(run: Run, number: int = -1) -> str:
     address = next(word for word in log.read_text().split() if word.startswith("http://"))
     with urllib.request.urlopen(address.rstrip(","), timeout=10) as answer:
         return str(answer.read().decode())
+
+
+def value_of(run: Run, name: str) -> float:
+    """A metric without labels of the worker that was started last."""
+    line = next(line for line in metrics_of(run).splitlines() if line.startswith(f"{name} "))
+    return float(line.split()[1])
 
 
 def terminate(process: subprocess.Popen[bytes], *, within: float) -> tuple[int, float]:

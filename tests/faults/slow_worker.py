@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from agents import worker
+from agents.app import create_app
 from models.classifier import StageClassifier
 from pipeline import settings as settings_module
 from pipeline.classify import Model
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     settings = settings_module.load(Path(sys.argv[sys.argv.index("--settings") + 1]))
     classifier = Faulty(os.environ["FAULT"])
     metrics = Metrics(CollectorRegistry())
-    asyncio.run(worker.serve(settings, classifier, metrics, lambda line: print(line, file=sys.stderr, flush=True)))
+    worker.run(lambda: create_app(settings, classifier, metrics), lambda line: print(line, file=sys.stderr, flush=True))

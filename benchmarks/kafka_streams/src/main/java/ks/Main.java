@@ -24,10 +24,10 @@ import org.yaml.snakeyaml.Yaml;
 
 /** java ks.Main SETTINGS WEIGHTS VERSION SHA256 THRESHOLD THRESHOLD THRESHOLD: the worker's job in Kafka Streams, two threads, at least once. */
 public final class Main {
-    private static final byte[] ONE = "1.0".getBytes(), JSON = "application/json".getBytes(), TYPE = "tweet-triage.post.routed.v1".getBytes();
+    static final byte[] ONE = "1.0".getBytes(), JSON = "application/json".getBytes(), TYPE = "tweet-triage.post.routed.v1".getBytes();
 
     /** A record keeps its partition number; a sink asks in the thread that forwarded. */
-    private static final ThreadLocal<Integer> PARTITION = new ThreadLocal<>();
+    static final ThreadLocal<Integer> PARTITION = new ThreadLocal<>();
 
     static final class Triage implements Processor<byte[], byte[], byte[], byte[]> {
         private final Route route;
@@ -57,7 +57,7 @@ public final class Main {
         }
     }
 
-    private static byte[] bytes(String text) {
+    static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
@@ -76,11 +76,17 @@ public final class Main {
         topology.addSource("in", prefix + "tweets").addProcessor("triage", () -> new Triage(route), "in");
         for (String queue : List.of("reactive", "proactive", "engagement", "review"))
             topology.addSink(queue, prefix + "queue." + queue, (t, k, v, n) -> Optional.of(Set.of(PARTITION.get())), "triage");
+        String group = (String) ((Map<String, Object>) settings.get("worker")).get("group");
+        run(topology, properties(group, String.join(",", (List<String>) kafka.get("bootstrap_servers")), Files.createTempDirectory("ks")));
+    }
+
+    /** Two threads, at least once, lz4. */
+    static Properties properties(String group, String servers, Path folder) {
         Properties p = new Properties();
-        p.put(StreamsConfig.APPLICATION_ID_CONFIG, ((Map<String, Object>) settings.get("worker")).get("group"));
-        p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, String.join(",", (List<String>) kafka.get("bootstrap_servers")));
+        p.put(StreamsConfig.APPLICATION_ID_CONFIG, group);
+        p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, servers);
         p.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
-        p.put(StreamsConfig.STATE_DIR_CONFIG, Files.createTempDirectory("ks").toString());
+        p.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
         p.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         p.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         p.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
@@ -88,7 +94,12 @@ public final class Main {
         p.put(StreamsConfig.producerPrefix("batch.size"), 200_000);
         p.put(StreamsConfig.producerPrefix("compression.type"), System.getProperty("compression", "lz4"));
         p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 500);
-        KafkaStreams streams = new KafkaStreams(topology, p);
+        return p;
+    }
+
+    /** Until SIGTERM. */
+    static void run(Topology topology, Properties properties) throws InterruptedException {
+        KafkaStreams streams = new KafkaStreams(topology, properties);
         streams.setUncaughtExceptionHandler(e -> {
             e.printStackTrace();
             System.exit(1);

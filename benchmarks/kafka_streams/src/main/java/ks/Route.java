@@ -26,8 +26,8 @@ import java.util.regex.Pattern;
 /** Bytes to the routed record: pipeline/decode.py and pipeline/route.py, for the posts that the benchmark has. */
 final class Route {
     static final String[] STAGES = {"reactive", "proactive", "engagement"};
-    private static final JsonFactory JSON = new JsonFactory();
-    private static final DateTimeFormatter UTC = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+    static final JsonFactory JSON = new JsonFactory();
+    static final DateTimeFormatter UTC = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
     private static final Pattern HIDDEN = Pattern.compile("[\\p{Cc}&&[^\\n]]|[\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]");
     private static final ThreadLocal<MessageDigest> SHA1 = ThreadLocal.withInitial(() -> {
         try {
@@ -37,7 +37,7 @@ final class Route {
         }
     });
 
-    private static final byte[] NAMESPACE = uuid5(bytes(UUID.fromString("6ba7b811-9dad-11d1-80b4-00c04fd430c8")), "tweet-triage:event");
+    static final byte[] NAMESPACE = uuid5(bytes(UUID.fromString("6ba7b811-9dad-11d1-80b4-00c04fd430c8")), "tweet-triage:event");
 
     record Out(String queue, String brand, byte[] key, byte[] value, String id, String post, String now) {}
 
@@ -295,7 +295,7 @@ final class Route {
         return text.indexOf('&') < 0 ? text : text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     }
 
-    private static void string(JsonGenerator g, String name, String value) throws IOException {
+    static void string(JsonGenerator g, String name, String value) throws IOException {
         if (value == null) g.writeNullField(name);
         else g.writeStringField(name, value);
     }
@@ -315,7 +315,7 @@ final class Route {
         return ByteBuffer.allocate(16).putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits()).array();
     }
 
-    private static byte[] uuid5(byte[] namespace, String name) {
+    static byte[] uuid5(byte[] namespace, String name) {
         MessageDigest sha1 = SHA1.get();
         sha1.update(namespace);
         byte[] digest = java.util.Arrays.copyOf(sha1.digest(name.getBytes(StandardCharsets.UTF_8)), 16);
@@ -324,7 +324,7 @@ final class Route {
         return digest;
     }
 
-    private static String uuid(byte[] id) {
+    static String uuid(byte[] id) {
         ByteBuffer buffer = ByteBuffer.wrap(id);
         return new UUID(buffer.getLong(), buffer.getLong()).toString();
     }

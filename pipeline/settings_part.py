@@ -1,0 +1,48 @@
+"""What the sections of the settings have in common: the base class, the checked strings, secrets in files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from pipeline.errors import SettingsError
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A section: unknown keys fail, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def secret(value: SecretStr | None, file: Path | None) -> str:
+    """A secret given itself or by the file that holds it; empty where neither is.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"cannot read the secret in {file}: {error.strerror}") from error
+    return value.get_secret_value() if value is not None else ""

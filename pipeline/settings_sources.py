@@ -1,0 +1,76 @@
+"""Where settings come from: a YAML file, TRIAGE_ variables, one over the other; and what is wrong, in words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource
+
+from pipeline.errors import SettingsError
+
+
+class Environment(EnvSettingsSource):
+    """The TRIAGE_ variables; lists of words may be written with commas, as Kafka's own clients take addresses."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """A value that is more than one: JSON, or words."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            if getattr(field, "annotation", None) != tuple[str, ...]:
+                raise
+            return [word.strip() for word in value.split(",")]
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Raises:
+        SettingsError: it cannot be read, or holds something else.
+    """
+    try:
+        file = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(file or {}, dict):
+        raise SettingsError(f"{path}: the file must hold keys and values")
+    return file or {}
+
+
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Nested keys of `over` replace those of `under`; what it does not name stays."""
+    both = dict(under)
+    for key, value in over.items():
+        below = both.get(key)
+        both[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return both
+
+
+def refuse_unknown_variables(known: set[str]) -> None:
+    """pydantic-settings passes over variables that it does not know; a typing error must not.
+
+    Raises:
+        SettingsError: a variable names none of the known settings.
+    """
+    known = known | {"settings", "cache_dir", "log_level", "log_format"}
+    for variable in os.environ:
+        if variable.upper().startswith("TRIAGE_") and variable[7:].lower().split("__")[0] not in known:
+            raise SettingsError(f"{variable} is no setting: one of {', '.join(sorted(known))} may follow TRIAGE_")
+
+
+def readable(error: ValidationError) -> str:
+    """What is wrong, a line for each key."""
+    lines = [
+        f"{'.'.join(str(part) for part in found['loc']) or 'settings'}: {_said(found['type'], found['msg'])}"
+        for found in error.errors()
+    ]
+    return "settings are wrong:\n  " + "\n  ".join(lines)
+
+
+def _said(kind: str, message: str) -> str:
+    return "there is no such setting" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
