@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from models.pipeline_artifact import load_pipeline
+from models.reference import Watch
 from pipeline.classify import Model
 from pipeline.errors import ModelError
 from pipeline.posts import STAGES, Verdict
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
+    from pipeline.drift import Watcher
     from pipeline.posts import Post
 
 _NAMES = [stage.value for stage in STAGES]
@@ -29,20 +31,24 @@ _NAMES = [stage.value for stage in STAGES]
 class PipelineClassifier:
     """A Pipeline whose classes are the stages, by name or by their place; implements pipeline.classify.Classifier."""
 
-    def __init__(self, pipeline: Pipeline, model: Model) -> None:
+    def __init__(self, pipeline: Pipeline, model: Model, watch: Watch | None = None) -> None:
         self._pipeline = pipeline
         self._order = _order(pipeline)
         self._model = model
+        self._watch = watch
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, watcher: Watcher | None = None) -> Self:
         """The Pipeline in a skops file, checked as `load_pipeline` says.
+
+        A watcher is told of its verdicts; what it was trained on is not known.
 
         Raises:
             ModelError: it cannot be used, gives no probabilities, or has other classes than the stages.
         """
         pipeline = load_pipeline(path)
-        return cls(pipeline, Model(path.stem, "pipeline", hashlib.sha256(path.read_bytes()).hexdigest()))
+        model = Model(path.stem, "pipeline", hashlib.sha256(path.read_bytes()).hexdigest())
+        return cls(pipeline, model, None if watcher is None else Watch(watcher, None))
 
     @property
     def model(self) -> Model:
@@ -58,9 +64,11 @@ class PipelineClassifier:
         if not posts:
             return []
         shares = self._pipeline.predict_proba([post.text for post in posts])[:, self._order].round(4)
-        best = shares.argmax(axis=1).tolist()
+        best = shares.argmax(axis=1)
+        if self._watch is not None:
+            self._watch.judged(best, shares.max(axis=1))
         rows = [(row[0], row[1], row[2]) for row in shares.tolist()]
-        return [Verdict(STAGES[place], row[place], row) for place, row in zip(best, rows, strict=True)]
+        return [Verdict(STAGES[place], row[place], row) for place, row in zip(best.tolist(), rows, strict=True)]
 
     def explain(self, post: Post) -> list[tuple[str, float]]:  # noqa: ARG002
         """Nothing: what counts in it is not known."""

@@ -27,8 +27,11 @@ SHIPPED = Path(__file__).parent / "artifacts" / "stages.npz"
 STEP = 1 / 4096
 """Weights are whole multiples of this: they take two bytes, and their float32 sums are exact in any order."""
 
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
-_REMEDY = "take the file from the release again, or make it with `make train`"
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+REMEDY = (
+    "look at the settings model and challenger; ours comes with the release, and `make train` makes it; "
+    "`triage train` makes one of your own"
+)
 
 
 class Weights(NamedTuple):
@@ -69,11 +72,11 @@ def load_weights(path: Path = SHIPPED) -> Weights:
     try:
         parts = _parts(content)
         model = Model(parts.about["name"], parts.about["version"], hashlib.sha256(content).hexdigest())
-    except _UNREADABLE as error:
-        raise ModelError(f"{path} does not hold weights ({error}); {_REMEDY}") from error
+    except UNREADABLE as error:
+        raise ModelError(f"{path} does not hold weights ({error}); {REMEDY}") from error
     features = parts.about.get("features")
     if features != ngrams.FEATURES:
-        raise ModelError(f"{path} is for the features {features!r}, this is {ngrams.FEATURES!r}; {_REMEDY}")
+        raise ModelError(f"{path} is for the features {features!r}, this is {ngrams.FEATURES!r}; {REMEDY}")
     pairs = np.zeros((ngrams.COLUMNS, 2), np.float32)
     pairs[parts.buckets] = parts.steps * np.float32(STEP)
     return Weights(model, pairs.view(np.complex64).ravel(), parts.bias)
@@ -85,10 +88,10 @@ def checked_bytes(path: Path) -> bytes:
         content = path.read_bytes()
         wanted = _hash_path(path).read_text(encoding="ascii", errors="replace").split(maxsplit=1)
     except OSError as error:
-        raise ModelError(f"{error.filename} cannot be read ({error.strerror}); {_REMEDY}") from error
+        raise ModelError(f"{error.filename} cannot be read ({error.strerror}); {REMEDY}") from error
     found = hashlib.sha256(content).hexdigest()
     if wanted[:1] != [found]:
-        raise ModelError(f"{path} has SHA-256 {found}, which is not the one in {_hash_path(path).name}; {_REMEDY}")
+        raise ModelError(f"{path} has SHA-256 {found}, which is not the one in {_hash_path(path).name}; {REMEDY}")
     return content
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from models import ngrams
 from models.artifact import SHIPPED, load_weights
+from models.reference import Watch, load_reference
 from pipeline.posts import STAGES, Verdict
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from models.artifact import Weights
     from pipeline.classify import Model
+    from pipeline.drift import Watcher
     from pipeline.posts import Post
 
 _DIGITS = 10_000
@@ -28,13 +30,19 @@ _DIGITS = 10_000
 class StageClassifier:
     """A linear model over hashed words and word pairs; implements pipeline.classify.Classifier."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, watch: Watch | None = None) -> None:
         self._weights = weights
+        self._watch = watch
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
-        """The weights in a file, or the ones that are shipped; ModelError if they cannot be used."""
-        return cls(load_weights(path or SHIPPED))
+    def load(cls, path: Path | None = None, watcher: Watcher | None = None) -> Self:
+        """The weights in a file, or the ones that are shipped; ModelError if they cannot be used.
+
+        A watcher is told what the model sees, and what it was trained on if that stands beside the weights.
+        """
+        path = path or SHIPPED
+        weights = load_weights(path)
+        return cls(weights, None if watcher is None else Watch(watcher, load_reference(path, weights.model)))
 
     @property
     def model(self) -> Model:
@@ -47,10 +55,17 @@ class StageClassifier:
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """Judge a batch."""
-        parts = probabilities(self.scores([post.text for post in posts]))
-        stages = map(STAGES.__getitem__, parts.argmax(axis=1).tolist())
+        if not posts:
+            return []
+        found = ngrams.words([post.text for post in posts])
+        parts = probabilities(ngrams.scored(found, self._weights.pairs, self._weights.bias))
+        best, confidences = parts.argmax(axis=1), parts.max(axis=1)
+        if self._watch is not None:
+            self._watch.judged(best, confidences)
+            self._watch.read(found)
+        stages = map(STAGES.__getitem__, best.tolist())
         rows = zip(*parts.T.tolist(), strict=True)
-        return list(map(Verdict, stages, parts.max(axis=1).tolist(), rows))
+        return list(map(Verdict, stages, confidences.tolist(), rows))
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """A row a text, a column a stage in the order of STAGES."""

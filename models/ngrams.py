@@ -114,6 +114,11 @@ def buckets(found: Words) -> NDArray[np.intp]:
     return result.ravel()
 
 
+def own_buckets(found: Words) -> NDArray[np.intp]:
+    """The bucket of each word itself, the marks among them."""
+    return ((found.hashes * np.uint32(MIX_2)) >> np.uint32(14)).astype(np.intp)
+
+
 def run_buckets(found: Words) -> list[NDArray[np.uint32]]:
     """For each length of RUNS the bucket of the run that begins at each byte; 0 where none begins there."""
     letters = found.letters
@@ -138,13 +143,15 @@ def scores(texts: Sequence[str], weights: NDArray[np.complex64], bias: NDArray[n
     A bucket's weight is a complex number: its two parts are the weights of the first two classes, so that one addition
     adds both; the third class has minus their sum (scores are only ever compared, so three weights have two freedoms).
     """
-    if not texts:
-        return np.empty((0, 3))
-    found = words(texts)
+    return scored(words(texts), weights, bias) if texts else np.empty((0, 3))
+
+
+def scored(found: Words, weights: NDArray[np.complex64], bias: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of words that are found already."""
     ends = 2 * found.marks
     sums = np.add.reduceat(weights.take(buckets(found), mode="clip"), ends[:-1])
     sums += np.add.reduceat(_run_weights(found, weights[BUCKETS:]), found.starts.take(found.marks[:-1]))
-    result = np.empty((len(texts), 3))
+    result = np.empty((len(sums), 3))
     result[:, 0], result[:, 1] = sums.real, sums.imag
     result[:, 2] = -result[:, 0] - result[:, 1]
     result /= np.sqrt(np.diff(ends))[:, None]

@@ -23,12 +23,14 @@ from models import ngrams
 from models.artifact import STEP, save_weights
 from models.augment import altered
 from models.card import Data, Figures, card, figures
-from models.classifier import StageClassifier
+from models.classifier import StageClassifier, probabilities
 from models.corpora import FOLDS, SEED, Corpus, folds, read_corpus
 from models.evaluate import read_labelled
 from models.features import HashedNgrams, Rarity
 from models.gate import refuse_worse
 from models.pipeline_artifact import save_pipeline
+from models.reference import Reference, band_counts, bands_of, confidence_counts, save_reference, share
+from pipeline.drift import Shares
 from pipeline.errors import TriageError
 from pipeline.posts import STAGES
 
@@ -63,6 +65,8 @@ class Trained(NamedTuple):
     data: Data
     judged: NDArray[np.intp]
     """The stage of each post by the model that had not seen its family."""
+    reference: Reference
+    """What is usual: those judgements' confidences, and how frequent words are."""
 
 
 def train(corpus: Corpus, count: int, say: Callable[[str], None]) -> Trained:
@@ -83,7 +87,20 @@ def train(corpus: Corpus, count: int, say: Callable[[str], None]) -> Trained:
     pipeline = fitted(corpus.texts, corpus.stages)
     steps, bias = rounded(pipeline, caution * temperature(scores, corpus.stages, lean), lean)
     data = Data(len(set(corpus.families)), dict(Counter(corpus.languages)), corpus.origin)
-    return Trained(pipeline, found, digest(steps, bias), data, honest.argmax(1))
+    return Trained(pipeline, found, digest(steps, bias), data, honest.argmax(1), reference(corpus, parts, honest))
+
+
+def reference(
+    corpus: Corpus, parts: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], honest: NDArray[np.float64]
+) -> Reference:
+    """What the worker will find if nothing changes: verdicts and words of families that were not learnt from."""
+    shares = probabilities(honest)
+    words = sum(
+        band_counts(ngrams.words(_pick(corpus.texts, unseen)), bands_of(_pick(corpus.texts, learnt)))
+        for learnt, unseen in parts
+    )
+    confidence = confidence_counts(shares.argmax(axis=1), shares.max(axis=1))
+    return Reference(Shares(share(confidence), share(np.asarray(words))), bands_of(corpus.texts))
 
 
 def fitted(texts: Sequence[str], stages: NDArray[np.intp]) -> Pipeline:
@@ -137,14 +154,14 @@ def digest(steps: NDArray[np.int16], bias: NDArray[np.float64]) -> str:
 
 
 def write(trained: Trained, folder: Path, card_path: Path, notes: str) -> list[Path]:
-    """Write both artifacts with their hashes, and the card, which stands in the Pipeline's file too."""
+    """Write both artifacts and the reference with their hashes, and the card, which is in the Pipeline's file too."""
     folder.mkdir(parents=True, exist_ok=True)
     weights, whole = folder / "stages.npz", folder / "stages.skops"
     model = save_weights(weights, NAME, VERSION, *weights_of(trained.pipeline))
     text = card(model, trained.figures, trained.digest, trained.data, notes)
     save_pipeline(whole, trained.pipeline, text)
     card_path.write_text(text, encoding="utf-8")
-    return [weights, whole, card_path]
+    return [weights, whole, save_reference(weights, model, trained.reference), card_path]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
