@@ -33,6 +33,7 @@ class Helpdesk:
         self._chance = chance
         self._thinking: list[tuple[float, str, RoutedPost]] = []
         self._known: set[tuple[str, str]] = set()
+        self._unsaid: dict[tuple[str, str], list[str]] = {}
 
     def read(self, routed: RoutedPost, now: float) -> None:
         """A post in a queue; of a conversation one post at most is answered. `now` in seconds, of any clock."""
@@ -49,7 +50,8 @@ class Helpdesk:
         found = []
         while self._thinking and self._thinking[0][0] <= now:
             _, identity, routed = heappop(self._thinking)
-            found.append(self._answer(identity, routed, at))
+            if (words := self._words(routed)) is not None:
+                found.append(_answer(identity, routed, words, at))
         return found
 
     @property
@@ -57,10 +59,16 @@ class Helpdesk:
         """Whether nobody is thinking."""
         return not self._thinking
 
-    def _answer(self, identity: str, routed: RoutedPost, at: str) -> Reply:
-        name = routed.author.name or routed.author.handle or "there"
-        text = self._chance.choice(WORDS).format(name=name[:40])
-        return Reply(
-            identity, "reply", routed.brand, text, at, routed.external_id, routed.author.external_id,
-            routed.conversation_id, routed.reply_allowed, by="demo", partition=routed.source.partition,
-        )  # fmt: skip
+    def _words(self, routed: RoutedPost) -> str | None:
+        """What this person has not heard from this brand yet: X refuses a text that it has already. None: all heard."""
+        unsaid = self._unsaid.setdefault((routed.brand, routed.author.external_id), list(WORDS))
+        return unsaid.pop(self._chance.randrange(len(unsaid))) if unsaid else None
+
+
+def _answer(identity: str, routed: RoutedPost, words: str, at: str) -> Reply:
+    name = routed.author.name or routed.author.handle or "there"
+    return Reply(
+        identity, "reply", routed.brand, words.format(name=name[:40]), at, routed.external_id,
+        routed.author.external_id, routed.conversation_id, routed.reply_allowed, by="demo",
+        partition=routed.source.partition,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.replies import Reply
-from pipeline.responses import Response
+from pipeline.responses import ReplyState, Response
 from pipeline.tally import Tally
 
 
@@ -26,6 +26,8 @@ class Loop:
         self.asked: dict[str, Reply] = {}
         self.outcomes: dict[str, str] = {}
         """By answer: posted, failed, held or unknown."""
+        self.not_posted: dict[str, str] = {}
+        """Why, by answer."""
         self._on_x: dict[str, str] = {}
         self._stopped: dict[tuple[str, str], tuple[str, bool, float]] = {}
 
@@ -33,11 +35,17 @@ class Loop:
         """Take an outcome of an answer, or a turn that was answered."""
         reply, turn = response.reply, response.turn
         if reply is not None and reply.id in self.asked:
-            self.outcomes[reply.id] = reply.state
-            if reply.answer_id is not None:
-                self._on_x[reply.answer_id] = reply.id
+            self._add_outcome(reply)
         elif turn is not None and turn.state == "answered" and turn.answer_id and turn.wait_s is not None:
             self._stopped[response.brand, turn.post_id] = turn.answer_id, turn.first, turn.wait_s
+
+    def _add_outcome(self, reply: ReplyState) -> None:
+        self.outcomes[reply.id] = reply.state
+        self.not_posted.pop(reply.id, None)
+        if reply.state != "posted":
+            self.not_posted[reply.id] = ": ".join(filter(None, (reply.state, reply.reason, reply.detail)))
+        if reply.answer_id is not None:
+            self._on_x[reply.answer_id] = reply.id
 
     @property
     def posted(self) -> int:
@@ -70,6 +78,7 @@ class Loop:
             "routed": len(self.routed),
             "asked": len(self.asked),
             "answered": self.posted,
+            "not_posted": self.not_posted,
             "clocks_stopped": self.stopped,
             "median_first_response_s": None if first is None else round(first, 3),
         }

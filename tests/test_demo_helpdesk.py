@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 
-from agents.demo_helpdesk import Helpdesk
+from agents.demo_helpdesk import WORDS, Helpdesk
 from pipeline.posts import Queue
 from pipeline.replies import Limits, encode, read_reply
 from pipeline.routed import RoutedPost
@@ -17,11 +17,12 @@ EXAMPLE = Path(__file__).parents[1] / "docs" / "contracts" / "examples" / "urgen
 ROUTED = msgspec.json.decode(EXAMPLE.read_bytes(), type=RoutedPost)
 
 
-def _posts(count: int, queue: Queue = Queue.REACTIVE) -> list[RoutedPost]:
+def _posts(count: int, queue: Queue = Queue.REACTIVE, customer: str | None = None) -> list[RoutedPost]:
     return [
         msgspec.structs.replace(
             ROUTED, event_id=f"e{number}", external_id=f"x:{number}", conversation_id=f"{number}", queue=queue,
             reply_allowed=True,
+            author=msgspec.structs.replace(ROUTED.author, external_id=customer or f"{number}"),
         )
         for number in range(count)
     ]  # fmt: skip
@@ -41,10 +42,22 @@ def test_some_are_answered_after_a_moment() -> None:
     assert later == [read_reply(encode(reply), Limits()) for reply in later]
 
 
+def test_nobody_hears_a_sentence_twice() -> None:
+    """One customer with 200 conversations: X refuses a text of ours that it has already, so none is sent again."""
+    desk = Helpdesk(Random(1))
+    for post in _posts(200, customer="508"):
+        desk.read(post, now=0.0)
+
+    texts = [reply.text for reply in desk.due(10.0, AT)]
+
+    assert desk.idle
+    assert len(texts) == len(set(texts)) == len(WORDS)
+
+
 def test_an_answer_names_what_it_answers() -> None:
     """Post, customer, conversation, partition."""
     desk = Helpdesk(Random(1))
-    for post in _posts(20):
+    for post in _posts(20, customer="508"):
         desk.read(post, now=0.0)
 
     reply = desk.due(10.0, AT)[0]

@@ -23,6 +23,7 @@ def test_clocks_are_stopped_by_answers_that_went_the_whole_way(tmp_path: Path) -
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["published"] > 500
     assert found["heard"] == found["routed"] > 400
+    assert {} == found["not_posted"]
     assert found["asked"] == found["answered"] == found["clocks_stopped"] > 20
     assert found["clocks_stopped"] == found["own"]
     assert 0 < found["median_first_response_s"] < 60
