@@ -20,6 +20,7 @@ from pipeline.errors import BackupError
 from pipeline.heard import ms
 from pipeline.kept import TOLD
 from pipeline.policies import Policies
+from pipeline.retold import Retold
 from pipeline.route import utc
 from pipeline.settings import Settings
 from pipeline.told import changes_something
@@ -114,7 +115,7 @@ def _caught_up(settings: Settings, found: Clients, head: Head, records: Sequence
     catching_up.hear(inputs)
     marks = {one.partition: one for one in records if one.key == TOLD}
     for partition, told in _told(settings, found, {number: int(one.value) for number, one in marks.items()}).items():
-        catching_up.told(partition, [record.value for record in told])
+        catching_up.told(partition, [Retold(record.value, record.headers) for record in told])
         marks[partition] = Saved(partition, TOLD, b"%d" % (told[-1].offset + 1), wall)
     saved = {(one.partition, one.key): one for one in records}
     states = [

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from agents.transport import Fetched
-from pipeline.retold import take_over
+from pipeline.retold import Retold, take_over
 from pipeline.waits import Waits
 
 log = logging.getLogger(__name__)
@@ -217,7 +217,7 @@ class Books:
     async def _finish(self, partition: int, started: float) -> None:
         event, books = self._assigned.get(partition), self._books[partition]
         told = await self._tail(partition, books.told_until or 0)
-        await self._in_thread(take_over, books, [record.value for record in told])
+        await self._in_thread(take_over, books, [Retold(record.value, record.headers) for record in told])
         await self._in_thread(books.loaded)
         if event is not None and event is self._assigned.get(partition):
             event.set()

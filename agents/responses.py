@@ -206,11 +206,16 @@ class Responses:
         return task
 
     async def _send(self, entry: Entry, epoch: int) -> None:
-        """Outputs, acknowledged; states, acknowledged; then it is counted."""
+        """Outputs, acknowledged, with what is told last; states, acknowledged; then it is counted.
+
+        Whoever finds what is told and no states takes the facts from it, and does not write the other outputs again.
+        """
         try:
             async with self._sending:
                 self._must_be(epoch)
-                told = await self._deliver(entry.outputs)
+                await self._deliver([one for one in entry.outputs if one.topic != RESPONSES])
+                self._must_be(epoch)
+                told = await self._deliver([one for one in entry.outputs if one.topic == RESPONSES])
                 self._must_be(epoch)
                 await self._deliver([*entry.states, *await self._marks(entry, told)])
         finally:

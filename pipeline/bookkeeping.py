@@ -13,7 +13,8 @@ from pipeline.desk import Word
 from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark, whereabouts
 from pipeline.heard import Heard, checked, message, ms, question_marks, retraction, routed
-from pipeline.kept import Key
+from pipeline.kept import FACTS_HEADER, Key
+from pipeline.kept import encode as encode_facts
 from pipeline.policies import Policies
 from pipeline.posts import Queue, Stage
 from pipeline.responses import Response, encode, response
@@ -71,7 +72,8 @@ class Entry:
 
     def __init__(self) -> None:
         self.outputs: list[Out] = []
-        """To be acknowledged before the states go out."""
+        """To be acknowledged before the states go out; those of `responses` last, for who finds them takes it that the
+        others are there too."""
         self.states: list[Out] = []
         self.told: list[tuple[Response, bool]] = []
         """The responses among the outputs; with each, whether its post was praise."""
@@ -250,11 +252,13 @@ class Bookkeeper:
 
     def _enter(self, partition: int, books: Waits, changes: Changes, wall: int, entry: Entry) -> None:
         clock = books.clock(wall)
-        for key, told, version in changes.told:
+        for key, told, version, news in changes.told:
             said = response(key, told, version, clock, self._policies(key.brand))
             subject = said.conversation_id if said.turn is None else said.turn.post_id
             headers = cloud_events.headers(cloud_events.RESPONSE, key.brand, said.event_id, subject, said.at)
             headers += entry.traces.get(key, [])
+            if news:
+                headers.append((FACTS_HEADER, encode_facts(news)))
             entry.outputs.append(Out(RESPONSES, partition, key.customer.encode(), encode(said), headers))
             entry.told.append((said, told.turn is not None and told.turn.praise))
         entry.states += [Out(CONVERSATIONS, partition, key, value) for key, value in changes.states.items()]

@@ -10,7 +10,7 @@ from pipeline.errors import BadMessage
 from pipeline.heard import Heard, message, retraction, routed
 from pipeline.policies import Policies
 from pipeline.posts_clock import PostsClock
-from pipeline.retold import take_over
+from pipeline.retold import Retold, take_over
 from pipeline.topics import DESK, KEYED, MESSAGES, RETRACTIONS
 from pipeline.waits import Waits
 
@@ -58,9 +58,9 @@ class CatchingUp:
         for partition, some in facts.items():
             self._of(partition).hear(some, self._wall)
 
-    def told(self, partition: int, values: Iterable[bytes | None]) -> None:
+    def told(self, partition: int, told: Iterable[Retold]) -> None:
         """Take what was told since the partition's mark: that stays said."""
-        take_over(self._of(partition), values)
+        take_over(self._of(partition), told)
 
     def states(self) -> Mapping[tuple[int, bytes], bytes]:
         """By partition and key."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from pipeline.errors import BadMessage, Reason, StateError
+from pipeline.facts import Fact
 from pipeline.turns import Conversation
 
 TOLD = b"told"
 """The key of a partition's mark in `conversations`: the offset of `responses` up to which what is told is kept too."""
+FACTS_HEADER = "facts"
+"""The header of records of `responses` with the facts that were new, for who must find out what a dead worker knew."""
 _SEPARATOR = "\x1f"
 """Between the parts of a key; no id of X and no brand has it."""
 
@@ -25,6 +29,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Conversation).decode
 head = msgspec.msgpack.Decoder(Head).decode
+_facts = msgspec.msgpack.Decoder(list[Fact]).decode
 
 
 class Key(NamedTuple):
@@ -80,3 +85,14 @@ def state(key: bytes, value: bytes) -> tuple[Key, Conversation]:
             "Another program wrote it, or a later version of this one. Keep a copy, see to it that only the responses "
             "workers may write there, and write a tombstone under that key; then start again"
         ) from error
+
+
+def facts(headers: Iterable[tuple[str, bytes | None]]) -> list[Fact]:
+    """The facts that came with a record of `responses`; none in those of earlier versions, and of what was no news."""
+    for name, value in headers:
+        if name == FACTS_HEADER:
+            try:
+                return _facts(value or b"")
+            except msgspec.DecodeError:  # what is told counts without them too
+                return []
+    return []

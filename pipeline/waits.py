@@ -36,6 +36,8 @@ class Tale(NamedTuple):
     key: Key
     told: Told
     version: int
+    news: tuple[Fact, ...] = ()
+    """With the first of several: the facts that they follow from and that the state before did not have."""
 
 
 class Changes:
@@ -118,14 +120,18 @@ class Waits:
         self.states[name] = self._mended[name] = encode(amended(Conversation() if value is None else decode(value)))
 
     def align(self, key: Key) -> None:
-        """Of amended turns that are just what the facts say, take from those what is never told: when they are near."""
+        """Of what was amended, take from the facts what is never told: when turns are near that are as they say.
+
+        Channel and assignee are told without the state's version, and follow from the facts alone.
+        """
         policy = self._policies(key.brand)
 
         def aligned(before: Conversation) -> Conversation:
             seen = view(before.facts, before.clock, policy, before.summed)
             ours = {turn.post: turn for turn in seen.turns}
             turns = [_aligned(turn, ours.get(turn.post)) for turn in before.turns]
-            return msgspec.structs.replace(before, turns=turns)
+            progress = seen.progress
+            return msgspec.structs.replace(before, turns=turns, channel=progress.channel, assignee=progress.assignee)
 
         self.amend(key, aligned)
 
@@ -262,8 +268,10 @@ class Waits:
             after.conversation.version = before.version + 1
             changes.states[name] = self.states[name] = encode(after.conversation)
             self._count(key.brand, open_turn(before), open_turn(after.conversation), name)
-            if key.conversation:
-                changes.told += [Tale(key, told, before.version + 1) for told in after.told]
+            if key.conversation and after.told:
+                tales = [Tale(key, told, before.version + 1) for told in after.told]
+                tales[0] = tales[0]._replace(news=_news(before.facts, after.facts))
+                changes.told += tales
         self._look_again(name, after, wall)
 
     def _look_again(self, name: bytes, after: After, wall: int) -> None:
@@ -414,6 +422,11 @@ def open_turn(conversation: Conversation) -> Turn | None:
     """The turn of a conversation that waits, if one does."""
     turns = conversation.turns
     return turns[-1] if turns and turns[-1].waiting else None
+
+
+def _news(before: Sequence[Fact], after: Sequence[Fact]) -> tuple[Fact, ...]:
+    was = {fact.id: fact for fact in before}
+    return tuple(fact for fact in after if was.get(fact.id) != fact)
 
 
 def _aligned(told: Turn, seen: Turn | None) -> Turn:

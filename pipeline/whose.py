@@ -53,14 +53,23 @@ class _Judge:
         return [self._marked(brand, fact) for fact in facts]
 
     def taken(self, brand: str) -> list[Fact]:
-        """What the brand takes over, because it answered first."""
-        if brand != self._taker:
-            return []
+        """What the brand takes over, because it answered first, or because a person chose the queue of its post."""
         return [
             msgspec.structs.replace(fact, at=self._at(fact), marks=fact.marks & ~Mark.ADOPTED | Mark.TAKEN, named=-1)
             for fact in self._unnamed.values()
-            if fact.kind in _WORDS or (fact.kind is Kind.ASKED and naming(fact) == self._newest[fact.id])
+            if self._is_taken(brand, fact)
         ]
+
+    def _is_taken(self, brand: str, fact: Fact) -> bool:
+        if fact.kind in _WORDS:
+            return brand == self._taker
+        if fact.kind is not Kind.ASKED or brand == OTHER.name:
+            return False
+        newest, own = self._newest[fact.id], self._of[brand].get(fact.id)
+        if brand == self._taker and naming(fact) == newest:
+            return True
+        # an edit names the brand since: who took the post over before has the person's choice, so all others do too
+        return bool(fact.marks & Mark.PERSON) and own is not None and naming(own) == newest
 
     def _marked(self, brand: str, fact: Fact) -> Fact:
         counts = self._counts(brand, self._of[brand][fact.id])

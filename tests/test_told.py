@@ -41,7 +41,7 @@ def by_topic(batches: Iterable[Sequence[Fact]], clock: int) -> Report:
     waits, ledger, books = Waits(lambda _: POLICY, posts_clock), Ledger(), Books()
 
     def take(changes: Changes) -> None:
-        for key, told, version in changes.told:
+        for key, told, version, _ in changes.told:
             ledger.take(encode(response(key, told, version, clock, POLICY)))
 
     for batch in batches:

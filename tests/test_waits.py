@@ -43,7 +43,7 @@ def waits() -> Waits:
 
 def told(changes: Changes) -> list[tuple[str, Change]]:
     """Whom it is about, and what."""
-    return [(key.customer, one.change) for key, one, _ in changes.told]
+    return [(key.customer, one.change) for key, one, *_ in changes.told]
 
 
 def recovered(kept: dict[bytes, bytes | None], written: int) -> Waits:
@@ -305,7 +305,7 @@ def long_talk() -> tuple[Waits, Ledger]:
 
 def take(ledger: Ledger, changes: Changes) -> None:
     """As the worker writes it, and a reader reads it."""
-    for key, one, version in changes.told:
+    for key, one, version, _ in changes.told:
         ledger.take(encode(response(key, one, version, WALL, POLICY)))
 
 

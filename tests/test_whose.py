@@ -55,7 +55,7 @@ class Told:
 
     def write(self, changes: Changes) -> None:
         """As the worker writes it."""
-        for key, told, version in changes.told:
+        for key, told, version, _ in changes.told:
             self.changes.append((key.brand, told.change))
             self.ledger.take(encode(response(key, told, version, WALL, POLICY)))
 
@@ -161,6 +161,21 @@ def stories(draw: st.DrawFn) -> list[Heard]:
     for number in range(draw(st.integers(0, 3))):
         found.append(answer(draw(st.sampled_from(BRANDS[:2])), draw(st.integers(0, 200)), f"a{number}"))
     return found
+
+
+def test_a_persons_choice_stays_when_an_edit_names_the_brand_since() -> None:
+    """It named nobody, a person moved it; the edit that names the brand comes before or after the answer."""
+    story = [
+        post("other", 0, "q"),
+        post("other", 0, "q", 1, Mark.PERSON, 1),
+        post("acme", 2, "q", 2),
+        answer("acme", 9, "a"),
+    ]
+
+    in_turn, at_once = Told([[story[0]], [story[1]], [story[3]], [story[2]]]), Told([story])
+
+    assert [("acme", "q", 1)] == [(row[0], row[1], row[3]) for row in at_once.rows()]
+    assert at_once.rows() == in_turn.rows()
 
 
 @given(stories(), st.integers(0, 2**32), st.integers(1, 5))
