@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.facts import Fact, Kind, Mark, known, stands
+from pipeline.facts import WORDS, Fact, Kind, Mark, known, stands
 from pipeline.gone import EVERYTHING
 from pipeline.turns import (
     HOUR,
@@ -34,6 +34,10 @@ MOST_OLD = 1_000
 """So many summed up posts, and turns, are known of a conversation, for when they are retracted or forgotten."""
 KEPT = 256
 """So many facts of a conversation are kept one by one; what is older is summed up."""
+
+
+_SAID = frozenset({Kind.ASSIGNED, Kind.NOTED})
+"""Words that are told as they are; others end turns."""
 
 
 class Change(IntEnum):
@@ -93,12 +97,7 @@ def advance(conversation: Conversation, facts: Iterable[Fact], clock: int, polic
         facts = _in_time(facts, before, summed)
     everything = known([*before, *facts])
     seen = view(everything, clock, policy, summed)
-    told, ids = differences(conversation, seen, everything), {fact.id for fact in before}
-    told += [
-        Told(Change.ASSIGNED if fact.kind is Kind.ASSIGNED else Change.NOTED, fact.at, fact=fact)
-        for fact in known(fact for fact in facts if fact.kind is Kind.ASSIGNED or fact.kind is Kind.NOTED)
-        if not fact.marks & Mark.TAKEN and fact.id not in ids
-    ]
+    told = differences(conversation, seen, everything) + _said(everything, before, begun=summed is not None)
     progress = seen.progress
     after = Conversation(
         conversation.version, clock, everything, seen.turns, seen.settled, progress.channel, progress.assignee, summed
@@ -106,6 +105,22 @@ def advance(conversation: Conversation, facts: Iterable[Fact], clock: int, polic
     if len(everything) > KEPT:
         after = summed_up(after, policy)
     return After(after, told, seen.wake, seen.over, everything)
+
+
+def _said(facts: list[Fact], before: list[Fact], *, begun: bool) -> list[Told]:
+    """Words of the helpdesk that are news; those on a conversation that nobody knows wait until somebody does."""
+    if not (begun or _has_begun(facts)):
+        return []
+    ids = {fact.id for fact in before} if begun or _has_begun(before) else set()
+    return [
+        Told(Change.ASSIGNED if fact.kind is Kind.ASSIGNED else Change.NOTED, fact.at, fact=fact)
+        for fact in facts
+        if fact.kind in _SAID and not fact.marks & Mark.TAKEN and fact.id not in ids
+    ]
+
+
+def _has_begun(facts: list[Fact]) -> bool:
+    return any(fact.kind not in WORDS for fact in facts)
 
 
 def _in_time(facts: Iterable[Fact], before: Iterable[Fact], summed: Progress) -> list[Fact]:

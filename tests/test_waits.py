@@ -55,6 +55,18 @@ def recovered(kept: dict[bytes, bytes | None], written: int) -> Waits:
     return again
 
 
+def test_a_word_on_nobody_waits_for_somebody() -> None:
+    """A conversation that is not known is assigned to nobody; once its question comes, that is told, and once."""
+    books = waits()
+    word = Heard("a", "heron", "c", Fact(WALL + 3, Kind.ASSIGNED, "w", who="ann"))
+
+    first, then, again = (books.hear([one], WALL + 10).told for one in (word, asked("a", 1, "q"), word))
+
+    assert [] == first
+    assert [Change.OPENED, Change.ASSIGNED] == [one.told.change for one in then]
+    assert [] == again
+
+
 @pytest.mark.parametrize(("key", "value"), [(b"1\x1facme\x1fc", b"\xc1"), (b"no key", b"\x90"), (b"\xff", b"x")])
 def test_what_is_no_state_is_said(key: bytes, value: bytes) -> None:
     """With its key and what to do; once a tombstone stands under the key, it is as if it had never been there."""
