@@ -11,13 +11,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from agents.fetch import nothing_since
 from agents.transport import Fetched
 from pipeline.retold import Retold, take_over
 from pipeline.waits import Waits
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 5_000
 """So many records are read before others may use the thread."""
-SILENT_S = 5.0
-"""A partition from which nothing came for so long is read to its end: a compaction may have left its end empty."""
 AGAIN_S = 1.0
 
 
@@ -174,9 +173,9 @@ class Books:
             await consumer.stop()
 
     async def _read_with(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> None:
-        started = heard_at = monotonic()
+        started, heard_at = monotonic(), time()
         ends = await self._seek(consumer, wanted)
-        reading = set(wanted)
+        reading, quiet = set(wanted), set[int]()
         while not self._changed.is_set():
             for partition in sorted(reading & self._assigned.keys()):
                 if (self.positions.get(partition) or 0) >= ends[partition]:
@@ -186,12 +185,13 @@ class Books:
                 return
             found = await consumer.getmany(timeout_ms=500, max_records=AT_ONCE)
             if found:
-                heard_at = monotonic()
                 await self._in_thread(self._load, {tp: some for tp, some in found.items() if tp.partition in reading})
-            elif monotonic() - heard_at > SILENT_S:
-                await consumer.end_offsets(list(consumer.assignment()))  # it answers: then there is nothing more
-                self.positions.update({one: max(self.positions.get(one) or 0, ends[one]) for one in reading})
-                heard_at = monotonic()
+                heard_at, quiet = time(), set()
+                continue
+            for partition in quiet & reading:  # a compaction may have left its end empty
+                self.positions[partition] = max(self.positions.get(partition) or 0, ends[partition])
+            # the answer that brought nothing of one partition may have been full of others', which the next poll shows
+            quiet = {tp.partition for tp in consumer.assignment() if nothing_since(consumer, tp, int(heard_at * 1000))}
 
     async def _seek(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> dict[int, int]:
         """Go to where each partition's books end, new ones at its beginning; the ends of the partitions as of now."""

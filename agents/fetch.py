@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import time
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
 from agents.transport import Fetched
@@ -16,8 +17,17 @@ from agents.transport import Fetched
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-WITHIN_S = 10.0
+WAIT_MS = 1_000
 MOST = 5_000
+
+
+def nothing_since(consumer: AIOKafkaConsumer, tp: TopicPartition, ms: int) -> bool:
+    """Whether a fetch at the consumer's place in a partition was answered after `ms`, and brought nothing.
+
+    That, and not silence, says that nothing stands there: a compaction may have left the end of a partition empty, and
+    a broker may be slow. To be asked when `getmany` has brought nothing since `ms`.
+    """
+    return (consumer.last_poll_timestamp(tp) or 0) > ms
 
 
 class Fetcher:
@@ -65,13 +75,14 @@ class Fetcher:
             at, until = max(first, begin), last if end is None else min(end, last)
             consumer.seek(tp, at)
             found: list[Fetched] = []
+            asked = _ms()
             while at < until:
-                got = (await self._some(consumer)).get(tp, [])
-                if not got:
-                    await consumer.end_offsets([tp])  # it answers: then there is nothing more
+                got = (await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)).get(tp, [])
+                if got:
+                    found += [record for record in got if record.offset < until]
+                    at, asked = got[-1].offset + 1, _ms()
+                elif nothing_since(consumer, tp, asked):
                     break
-                found += [record for record in got if record.offset < until]
-                at = got[-1].offset + 1
             return found
 
         return await self._answered(read)
@@ -108,15 +119,6 @@ class Fetcher:
         if consumer is not None:
             await consumer.stop()
 
-    async def _some(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Fetched]]:
-        try:
-            found: dict[TopicPartition, list[Fetched]] = await consumer.getmany(
-                timeout_ms=int(WITHIN_S * 1000), max_records=MOST
-            )
-        except OffsetOutOfRangeError:  # retention took it just now
-            return {}
-        return found
-
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = self._new()
@@ -127,3 +129,7 @@ class Fetcher:
                 raise
             self._consumer = consumer
         return self._consumer
+
+
+def _ms() -> int:
+    return int(time() * 1000)
