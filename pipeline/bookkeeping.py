@@ -13,8 +13,7 @@ from pipeline.desk import Word
 from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark, whereabouts
 from pipeline.heard import Heard, checked, message, ms, question_marks, retraction, routed
-from pipeline.kept import FACTS_HEADER, Key
-from pipeline.kept import encode as encode_facts
+from pipeline.kept import FACTS_HEADER, Key, encode_facts
 from pipeline.policies import Policies
 from pipeline.posts import Queue, Stage
 from pipeline.responses import Response, encode, response

@@ -29,7 +29,8 @@ class Head(msgspec.Struct, array_like=True, gc=False):
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Conversation).decode
 head = msgspec.msgpack.Decoder(Head).decode
-_facts = msgspec.msgpack.Decoder(list[Fact]).decode
+encode_facts = msgspec.json.Encoder().encode
+_facts = msgspec.json.Decoder(list[Fact]).decode
 
 
 class Key(NamedTuple):

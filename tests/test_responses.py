@@ -85,7 +85,7 @@ def test_ids_are_the_same_each_time_and_differ_from_each_other() -> None:
 
 def test_what_a_record_lacks_is_said() -> None:
     """A note has neither turn nor outcome."""
-    _, [*_, note] = told(Conversation(), [Fact(1, Kind.NOTED, "n")], 1)
+    _, [*_, note] = told(Conversation(), [Fact(1, Kind.ASKED, "q", 0), Fact(1, Kind.NOTED, "n")], 1)
 
     with pytest.raises(ValueError, match="without a turn"):
         read_turn(note)

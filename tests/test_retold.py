@@ -13,8 +13,7 @@ from slow_whose import facts_of
 
 from pipeline.facts import Fact, Kind, Mark, known
 from pipeline.heard import ANY, Heard
-from pipeline.kept import FACTS_HEADER, TOLD, Key, decode, facts
-from pipeline.kept import encode as encode_facts
+from pipeline.kept import FACTS_HEADER, TOLD, Key, decode, encode_facts, facts
 from pipeline.responses import encode, response
 from pipeline.retold import Retold, take_over
 from pipeline.told import Ledger, read
@@ -194,7 +193,7 @@ def test_what_was_told_waits_for_its_facts() -> None:
     assert "q" == decode(heard.states[name] or b"").turns[0].post
 
 
-@pytest.mark.parametrize("header", [b"", b"\xff", b"\x93\x01\x02", None])
+@pytest.mark.parametrize("header", [b"", b"\xff", b"[[1]]", None])
 def test_broken_facts_are_none(header: bytes | None) -> None:
     """What is told counts without them: a header that cannot be read stops no worker."""
     assert [] == facts([("facts", header), ("ce_id", b"1")])

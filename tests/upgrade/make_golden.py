@@ -1,6 +1,6 @@
 """Writes what this version puts into Kafka for a small story, a record a line.
 
-    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/5.jsonl
+    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/6.jsonl
 
 Each format that was ever released, or run, has its file in golden/. A version from before there was this script makes
 its file with PYTHONPATH set to it. Where a format changes, the new file stands beside the old ones, which stay.
