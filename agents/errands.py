@@ -15,6 +15,10 @@ from pipeline.listener_metrics import ListenerMetrics
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 5.0
+LIMITED_MOST_S = 900.0
+"""The window of X's limits: waits after 429 without a time double up to it."""
+NO_ACCESS = frozenset({401, 403})
+"""What X answers with where we have no right: it would do so again."""
 NAP_S = 0.5
 """So soon an errand that became due is noticed."""
 
@@ -38,7 +42,7 @@ class Errand(Protocol):
 class Errands:
     """One thread for all of them; one that X limits or fails waits, and the others go on.
 
-    What X refuses is given up, loudly: it would refuse it again.
+    What we have no right to is given up, loudly; whatever else X refuses is asked for again, later.
     """
 
     def __init__(self, errands: Sequence[Errand], clock: Clock, metrics: ListenerMetrics) -> None:
@@ -102,17 +106,24 @@ class Errands:
             errand.step()
             self._failures[errand.name] = 0
         except XLimited as error:
-            wait = LIMITED_S if error.reset_at is None else max(1.0, error.reset_at + 1 - self._clock.now())
-            self._again_in(errand, wait, error)
+            self._failed(errand, error, LIMITED_S, LIMITED_MOST_S, at_least=(error.reset_at or 0) + 1)
         except XRefused as error:
+            if error.status not in NO_ACCESS:  # this request, at this time: the next one may be another
+                self._failed(errand, error, LIMITED_S, LIMITED_MOST_S)
+                return
             self.given_up[errand.name] = str(error)
             self._metrics.stopped_errands.set(len(self.given_up))
             log.error("%s is given up, for X refuses it: %s", errand.name, error)  # noqa: TRY400 - a reason, no traceback
         except (XError, BadMessage) as error:
-            self._failures[errand.name] += 1
-            wait = min(DOUBLING_S * 2.0 ** min(self._failures[errand.name] - 1, 10), DOUBLING_MOST_S)
-            self._again_in(errand, wait, error)
+            self._failed(errand, error, DOUBLING_S, DOUBLING_MOST_S)
 
-    def _again_in(self, errand: Errand, wait: float, error: TriageError) -> None:
+    def _failed(self, errand: Errand, error: TriageError, first: float, most: float, *, at_least: float = 0.0) -> None:
+        """Again after a wait that doubles from time to time; when X says when (`at_least`, if still to come), then."""
+        now = self._clock.now()
+        wait = min(first * 2.0 ** min(self._failures[errand.name], 10), most)
+        if at_least > now:
+            wait = at_least - now
+        else:
+            self._failures[errand.name] += 1
         log.warning("%s waits %.0f s: %s", errand.name, wait, error)
-        self._not_before[errand.name] = self._clock.now() + wait
+        self._not_before[errand.name] = now + wait

@@ -85,6 +85,16 @@ def newest_first(site: Site, asked: Asked, *, not_after: float | None = None) ->
     return site.world.newest_first(since_id=since, until_id=end or None)
 
 
+def unmixed(asked: Asked) -> None:
+    """X takes bounds as ids or as times, not both.
+
+    Raises:
+        Refused: there are both.
+    """
+    if asked.query.keys() & {"since_id", "until_id"} and asked.query.keys() & {"start_time", "end_time"}:
+        raise invalid("Invalid use of 'since_id' or 'until_id' in conjunction with 'start_time' or 'end_time'")
+
+
 def number_of(asked: Asked, name: str, default: int) -> int:
     """A number among the parameters.
 

@@ -21,6 +21,7 @@ from agents.fake_x_asked import (
     place_of,
     size_of,
     time_of,
+    unmixed,
 )  # fmt: skip
 from agents.fake_x_posts import FakePost, Shape, User, look, message_json, user_json
 from agents.fake_x_rules import BadRule, compile_rule, fold
@@ -56,6 +57,7 @@ def lookup(site: Site, asked: Asked) -> Said:
 
 def recent(site: Site, asked: Asked) -> Said:
     """GET /2/tweets/search/recent."""
+    unmixed(asked)
     query, now = asked.query.get("query", ""), site.clock.now()
     if not 1 <= len(query) <= _QUERY:
         raise invalid(f"The `query` has {len(query)} characters, 1 to {_QUERY} are taken")
@@ -77,6 +79,7 @@ def recent(site: Site, asked: Asked) -> Said:
 
 def mentions(site: Site, asked: Asked) -> Said:
     """GET /2/users/:id/mentions."""
+    unmixed(asked)
     who = _account(site, asked)
     handle = who.handle.lower()
 
@@ -84,7 +87,9 @@ def mentions(site: Site, asked: Asked) -> Said:
         of = [other.author.id for other in (post.parent, post.quoted) if other is not None]
         return (who.id in of or handle in look(post).mentions) and post.author.id != who.id
 
-    since, place, end = number_of(asked, "since_id", 0), place_of(asked), time_of(asked, "end_time", inf)
+    since, end = number_of(asked, "since_id", 0), time_of(asked, "end_time", inf)
+    ends = [one for one in (number_of(asked, "until_id", 0), place_of(asked)) if one]
+    place = min(ends, default=0)
     reachable = islice((post for post in site.world.newest_first(since_id=since) if concerns(post)), _MENTIONS)
     found = (post for post in reachable if post.at <= end and (not place or int(post.id) < place))
     return page_of(found, asked, site, most=None)
@@ -92,6 +97,7 @@ def mentions(site: Site, asked: Asked) -> Said:
 
 def timeline(site: Site, asked: Asked) -> Said:
     """GET /2/users/:id/tweets."""
+    unmixed(asked)
     who = _account(site, asked)
     found = (post for post in newest_first(site, asked) if post.author.id == who.id)
     return page_of(found, asked, site, most=_TIMELINE)

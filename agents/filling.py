@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agents.errands import NO_ACCESS
 from agents.line import Parcel, Ticket
 from agents.outlet import Outlet
 from agents.sources import Search, Source
 from pipeline.clocks import Clock
+from pipeline.errors import XRefused
 from pipeline.gap_book import GapBook
 from pipeline.gaps import Gap
 from pipeline.intake import Taken
@@ -15,6 +17,8 @@ from pipeline.topics import API_HEADER, TWEETS
 
 BACKFILL = ((API_HEADER, b"backfill"),)
 LOOK_AGAIN_S = 0.2
+REFUSALS = 5
+"""So often X may refuse a gap's sweep before the gap counts as out of reach, and others have their turn."""
 GIVEN_AT_ONCE = 2000
 
 
@@ -48,6 +52,7 @@ class Filling:
         self._tickets: list[Ticket] = []
         self._asked_all = False
         self._look_at = 0.0
+        self._refusals = 0
 
     def due(self) -> float | None:
         """When the next sweep is, or its next page; None while Kafka is behind, for search can wait."""
@@ -61,8 +66,7 @@ class Filling:
         if self._search is None:
             self._begin()
         elif not self._asked_all:
-            self._asked_all = not self._search.step()
-            self._give(self._search)
+            self._ask(self._search)
         elif all(ticket.done.is_set() for ticket in self._tickets):
             self._finish()
         else:
@@ -78,6 +82,25 @@ class Filling:
         self._look_at, self._asked_all, self._tickets = now, False, []
         if self._search is None:
             self._book.give_up(self._gap.id, now, f"{self._source.name} cannot look back")
+
+    def _ask(self, search: Search) -> None:
+        try:
+            self._asked_all = not search.step()
+        except XRefused as error:
+            if error.status not in NO_ACCESS:
+                self._refused(error)
+            raise
+        self._refusals = 0
+        self._give(search)
+
+    def _refused(self, error: XRefused) -> None:
+        """The sweep begins anew: what X reaches moves on, and pages get stale. A gap refused often is closed."""
+        assert self._gap is not None, "a sweep is of a gap"
+        self._refusals += 1
+        if self._refusals >= REFUSALS:
+            self._book.give_up(self._gap.id, self._clock.now(), str(error))
+            self._refusals = 0
+        self._gap = self._search = None
 
     def _give(self, search: Search) -> None:
         while search.found:

@@ -92,14 +92,19 @@ class XApi:
         query: str,
         *,
         since_id: str | None = None,
+        until_id: str | None = None,
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
         next_token: str | None = None,
     ) -> Answer:
-        """A page of what matches and is not older than 7 days, newest first; X leaves out the newest 30 s by itself."""
+        """A page of what matches and is not older than 7 days, newest first; X leaves out the newest 30 s by itself.
+
+        It refuses ids together with times.
+        """
         wanted = _given(
-            since_id=since_id, start_time=_time(start_time), end_time=_time(end_time), next_token=next_token
-        )
+            since_id=since_id, until_id=until_id, start_time=_time(start_time), end_time=_time(end_time),
+            next_token=next_token,
+        )  # fmt: skip
         return _ask(lambda: self._client.search_recent_tweets(query, max_results=_PAGE, **wanted, **POSTS))
 
     def mentions(
@@ -107,11 +112,11 @@ class XApi:
         user_id: str,
         *,
         since_id: str | None = None,
-        end_time: datetime | str | None = None,
+        until_id: str | None = None,
         next_token: str | None = None,
     ) -> Answer:
-        """A page of the newest 800 posts that mention, answer or quote a user, of those before a time, newest first."""
-        wanted = _given(since_id=since_id, end_time=_time(end_time), pagination_token=next_token)
+        """A page of the newest 800 posts that mention, answer or quote a user, between two ids, newest first."""
+        wanted = _given(since_id=since_id, until_id=until_id, pagination_token=next_token)
         return _ask(lambda: self._client.get_users_mentions(_id(user_id), max_results=_PAGE, **wanted, **POSTS))
 
     def timeline(self, user_id: str, *, since_id: str | None = None, next_token: str | None = None) -> Answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -208,11 +207,14 @@ class XSource:
         return answer
 
     def page(self, ask: Ask, since: float, until: float | None) -> Answer:
-        """One page of a sweep; what came after the gap was heard, and is not paid for again."""
+        """One page of a sweep; what came after the gap was heard, and is not paid for again.
+
+        Both ends are ids: X refuses ids together with times, and mentions take no beginning as a time.
+        """
         since_id, token = str(first_id(since) - 1), ask.next_token
-        end = None if until is None else datetime.fromtimestamp(until, UTC)
+        until_id = None if until is None else str(first_id(until))
         look = self._api.mentions if ask.route is Route.MENTIONS else self._api.recent_search
-        return self.ask(ask.route.value, lambda: look(ask.what, since_id=since_id, end_time=end, next_token=token))
+        return self.ask(ask.route.value, lambda: look(ask.what, since_id=since_id, until_id=until_id, next_token=token))
 
     @property
     def queries(self) -> list[Rule]:

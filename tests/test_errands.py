@@ -86,13 +86,15 @@ def test_each_when_it_is_due() -> None:
     [
         (XLimited(1900.0), 901),
         (XLimited(None), 60),
+        (XLimited(500.0), 60),
+        (XRefused(400, "since_id must be newer"), 60),
         (XFailing(503, ""), 5),
         (XUnreachable("no answer"), 5),
         (BadMessage(Reason.NOT_JSON, "no page"), 5),
     ],
 )
 def test_what_failed_comes_again_in_its_time(error: XError, wait: float) -> None:
-    """After X's reset, a minute where it says none, five seconds for failures; the others go on meanwhile."""
+    """After X's reset, a minute where none is to come or X refuses, five seconds for failures; the others go on."""
     clock = StillClock()
     one, other = FakeErrand("one", clock, 10_000, error), FakeErrand("other", clock, 100)
 
@@ -113,7 +115,19 @@ def test_failures_double_the_wait() -> None:
     assert [5, 10, 20, 40, 80, 160, 320, 320] == waits
 
 
-def test_what_x_refuses_is_given_up() -> None:
+def test_limits_double_the_wait() -> None:
+    """From a minute, where X says no time, up to the window of its limits; a time that it says is kept."""
+    clock = StillClock()
+    one = FakeErrand(
+        "one", clock, 10_000, *(XLimited(None) for _ in range(3)), XLimited(1720.0), XLimited(None), XLimited(None)
+    )
+
+    _run(clock, 4000, one)
+
+    assert [0, 60, 180, 420, 721, 1201, 2101] == one.times
+
+
+def test_what_x_gives_no_right_to_is_given_up() -> None:
     """It is not asked for again, and that is seen."""
     clock = StillClock()
     one = FakeErrand("one", clock, 1, XRefused(403, "no right to it"))
