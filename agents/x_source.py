@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RULES_AT_ONCE = 25
+TOO_MANY = "TooManyConnections"
+"""In X's answer where the app has its stream already, as X counts."""
 ENOUGH = 50_000
 """So many posts of a sweep are kept in memory, to put the tags of several queries together."""
 HOW_TO = (
@@ -132,7 +134,23 @@ class XSource:
         self._say("stream", ended.limit)
         if ended.status == 409:  # somebody has deleted our rules
             self._synced = False
+        if ended.status == 429 and TOO_MANY in ended.detail:
+            return self._cured(_ending(ended))
         return _ending(ended)
+
+    def _cured(self, ending: Ending) -> Ending:
+        """X counts a connection that is not ours any more: a frozen listener's, or one that broke unseen.
+
+        The lease says that we are the one to listen, so all are ended, and the next attempt comes in seconds; where X
+        does not take that either, it waits as for any other 429.
+        """
+        try:
+            self.ask("connections", self._api.end_connections)
+        except XError as error:
+            log.warning("X counts too many connections, and does not end them: %s", error)
+            return ending
+        log.warning("X counted too many connections: all were ended, ours is the next")
+        return Ending(Cause.UNAVAILABLE, f"{ending.detail} (all connections were ended)")
 
     def close(self) -> None:
         """End the connection for good."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
+from x_reader import Reader
 
 from agents.fake_x import FakeX
 from agents.sources import Ending, Heard
 from agents.x_api import XApi
 from agents.x_source import XSource, access_of, require_credentials
-from pipeline.backoff import Cause
+from pipeline.backoff import Backoff, Cause
 from pipeline.clocks import SystemClock
 from pipeline.errors import SettingsError
 from pipeline.gaps import Gap
@@ -95,6 +96,32 @@ def test_rules_that_cannot_be_asked_for(status: int, cause: Cause, refused: bool
     ending = bench.listen()
 
     assert (cause, refused, False) == (ending.cause, ending.refused, ending.reached)
+
+
+def test_a_connection_of_somebody_frozen_is_ended(bench: Bench) -> None:
+    """X counts it still: 429 is cured by ending all of them, and the next attempt, seconds later, is let in."""
+    bench.fake.world.add_rule("from:Acme", "acme:own")
+    with Reader(bench.fake) as frozen:
+        frozen.connected()
+        bench.fake.faults.half_open(stuck=True)
+
+        refused, then = bench.listen(), bench.listen()
+
+    assert (Cause.UNAVAILABLE, True) == (refused.cause, "TooManyConnections" in refused.detail)
+    assert Ending(None) == then
+    assert 5.0 >= Backoff().ended(Cause.UNAVAILABLE, now=0.0).not_before
+
+
+def test_connections_that_x_does_not_end_are_waited_for(bench: Bench) -> None:
+    """As for any other 429."""
+    bench.fake.world.add_rule("from:Acme", "acme:own")
+    bench.fake.faults.refuse(503, to="DELETE /2/connections/all")
+    with Reader(bench.fake) as frozen:
+        frozen.connected()
+
+        ending = bench.listen()
+
+    assert Cause.LIMITED is ending.cause
 
 
 def test_a_sweep_reads_mentions_and_search(bench: Bench) -> None:
