@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.posts import Post
+from pipeline.rules import brands_of
 from pipeline.settings import Brand
 
 OTHER = Brand(name="other")
@@ -39,8 +40,8 @@ class Brands:
         tells. With a single brand configured every post is that brand's.
         """
         found: list[Brand] = []
-        for tag in post.rules:
-            brand = self._by_name.get(tag.partition(":")[0])
+        for name in (name for tag in post.rules for name in brands_of(tag)):
+            brand = self._by_name.get(name)
             if brand is not None and brand not in found:
                 found.append(brand)
         addressed = self._addressed(post)

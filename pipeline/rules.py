@@ -14,11 +14,13 @@ SEARCH_LENGTH = 512
 """The longest rule of the stream, and the longest query of a search."""
 MOST_RULES = 1000
 _PLAIN = re.compile(r"[#$]?\w+")
+_BETWEEN = ","
+"""Between the parts of a tag; no brand's name has it."""
 _OPERATORS = frozenset({"or", "and", "not"})
 
 
 class Rule(NamedTuple):
-    """What to listen for, and for whom: the tag begins with the brand's name."""
+    """What to listen for, and for whom: the tag is of parts like "brand:keywords", with commas between them."""
 
     value: str
     tag: str
@@ -38,7 +40,7 @@ def rules(brands: Iterable[Brand], longest: int = STREAM_LENGTH) -> list[Rule]:
     Raises:
         SettingsError: there is nothing to listen for, too much, or something that fits into no rule.
     """
-    made = [rule for brand in brands for rule in _of_brand(brand, longest)]
+    made = _one_a_value(rule for brand in brands for rule in _of_brand(brand, longest))
     if not made:
         raise SettingsError("there is nothing to listen for: give a brand handles, aliases or listen.keywords")
     if len(made) > MOST_RULES:
@@ -47,6 +49,19 @@ def rules(brands: Iterable[Brand], longest: int = STREAM_LENGTH) -> list[Rule]:
             "listen.keywords, or shorten listen.languages and listen.exclude, which each rule repeats"
         )
     return made
+
+
+def brands_of(tag: str) -> list[str]:
+    """The names of the brands that a rule is for, in the order of the settings."""
+    return [part.partition(":")[0] for part in tag.split(_BETWEEN)]
+
+
+def _one_a_value(made: Iterable[Rule]) -> list[Rule]:
+    """X takes a value once: where several brands ask for the same, its tag names all of them."""
+    tags: dict[str, list[str]] = {}
+    for rule in made:
+        tags.setdefault(rule.value, []).append(rule.tag)
+    return [Rule(value, _BETWEEN.join(dict.fromkeys(some))) for value, some in tags.items()]
 
 
 def difference(wanted: Sequence[Rule], found: dict[str, Rule]) -> Difference:

@@ -40,6 +40,7 @@ def _post(
 
 CONCERNED = {
     "a rule": (_post(rules=("mull:keyword",)), [MULL], False),
+    "a rule of two brands": (_post(rules=("mull:keywords,skiff:keywords",)), [MULL, SKIFF], False),
     "a rule of a brand that is gone": (_post(rules=("gone:keyword",)), [OTHER], False),
     "a mention": (_post(mentions=("Skiff",)), [SKIFF], True),
     "a mention in other letters": (_post(mentions=("sKIFFhELP",)), [SKIFF], True),

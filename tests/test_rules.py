@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
-from pipeline.rules import MOST_RULES, SEARCH_LENGTH, STREAM_LENGTH, Rule, difference, rules
+from pipeline.rules import MOST_RULES, SEARCH_LENGTH, STREAM_LENGTH, Rule, brands_of, difference, rules
 from pipeline.settings import Brand
 from pipeline.settings_listener import Listen
 
@@ -29,6 +29,18 @@ def test_the_rules_of_a_brand() -> None:
         Rule('"Acme Air"' + end, "acme:aliases"),
         Rule('(#avgeek OR "lost bag")' + end, "acme:keywords"),
     ]
+
+
+def test_brands_that_ask_for_the_same_share_a_rule() -> None:
+    """X takes a value once: its tag names both, for the stream as for search."""
+    listen = Listen(keywords=("#avgeek", "lost bag"))
+    brands = [Brand(name=name, listen=listen) for name in ("acme", "beta")]
+
+    for longest in (STREAM_LENGTH, SEARCH_LENGTH):
+        [rule] = rules(brands, longest)
+
+        assert Rule('(#avgeek OR "lost bag") -is:retweet', "acme:keywords,beta:keywords") == rule
+        assert ["acme", "beta"] == brands_of(rule.tag)
 
 
 def test_what_is_switched_on_and_off() -> None:
@@ -72,7 +84,7 @@ def _terms(value: str) -> list[str]:
     [
         ([Brand(name="a")], "nothing to listen for"),
         ([Brand(name="a", aliases=("x" * 1100,))], "fits into no rule"),
-        ([Brand(name=f"b{number}", aliases=("x",)) for number in range(MOST_RULES + 1)], "1001 rules"),
+        ([Brand(name=f"b{number}", aliases=(f"x{number}",)) for number in range(MOST_RULES + 1)], "1001 rules"),
     ],
 )
 def test_what_makes_no_rules(brands: list[Brand], says: str) -> None:

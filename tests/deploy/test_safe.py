@@ -95,7 +95,7 @@ def test_actions_are_pinned(path: Path) -> None:
     uses = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\$/\.github/workflows/\w+\.yml")
 
-    assert len(uses) > 4
+    assert uses
     assert [] == [one for one in uses if not pinned.fullmatch(one)]
 
 
