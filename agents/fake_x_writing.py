@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -9,6 +10,7 @@ from agents.fake_x_asked import PROBLEMS, Asked, Refused, Said, Site, invalid
 from agents.fake_x_posts import URL, User, post_json, rfc3339
 from agents.fake_x_rules import BadRule, compile_rule
 from agents.fake_x_world import World
+from pipeline.top_level import TOP_LEVEL
 
 _RULE = 1024
 _RULES = 1000
@@ -47,11 +49,20 @@ def _addressed(world: World, text: str, reply_to: str, by: User) -> str:
 
 
 def weighted(text: str) -> int:
-    """The length of a text as X counts it: links 23, Latin and punctuation 1, others 2."""
+    """The length of a text as X counts it: links 23, Latin and punctuation 1, others 2; an emoji as its parts."""
     rest, links = URL.subn("", unicodedata.normalize("NFC", text))
-    return links * _URL_LENGTH + sum(
+    words = re.split(r"([\s,!?()]+|\.(?=\s|$))", rest)
+    bare = [word for word in words if _is_domain(word)]
+    rest = "".join(word for word in words if not _is_domain(word))
+    return (links + len(bare)) * _URL_LENGTH + sum(
         1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in rest
     )
+
+
+def _is_domain(word: str) -> bool:
+    """Whether a word by itself is a link without a protocol; nothing finer: our own counting has the rules."""
+    domain, _, _ = word.partition("/")
+    return "." in domain.strip(".") and "@" not in domain and domain.rpartition(".")[2].lower() in TOP_LEVEL
 
 
 def create_dm(site: Site, asked: Asked) -> Said:

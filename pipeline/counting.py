@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from pipeline.top_level import TOP_LEVEL
+
 LINK = 23
 """What a link counts, however long it is: X shortens it."""
 _EMOJI = 2
@@ -17,20 +19,22 @@ _LIGHT = re.compile("[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 _MARK = "\ufffe"
 """Stands where a link was; no character, so that no text has it."""
 _HOST = r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})"
-_REST = (
-    r"(?::\d+)?"
-    r"(?:/(?:[\w!*';:=+,.$%#\[\]\-–~@|&()/]*[\w=+\-/#~)])?)?"
-    r"(?:\?[\w!?*'@();:&=+$/%#\[\]\-.,~|]*[\w\-&=#/])?"
+_PORT = r"(?::\d+)?"
+_PATH = r"/(?:[\w!*';:=+,.$%#\[\]\-–~@|&()/]*[\w=+\-/#~)])?"
+_QUERY = r"(?:\?[\w!?*'@();:&=+$/%#\[\]\-.,~|]*[\w\-&=#/])?"
+_WITH_PROTOCOL = re.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}{_PORT}(?:{_PATH})?{_QUERY}", re.IGNORECASE)
+_ACCENTED = (
+    "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u026f"
+    "\u0272\u0289\u028b\u02bb\u0300-\u036f\u1e00-\u1eff"
 )
-_WITH_PROTOCOL = re.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}{_REST}", re.IGNORECASE)
-_GENERIC = "com|net|org|edu|gov|mil|int|info|biz|name|app|dev|shop|store|online|site|blog|cloud|help|support|xyz"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_BARE = re.compile(
-    rf"(?<![A-Za-z0-9@＠$#＃_./-])(?:{_LABEL}\.)+(?P<end>{_GENERIC}|[a-z]{{2}})(?![\w@-])(?P<rest>{_REST})",
-    re.IGNORECASE | re.ASCII,
-)
-_SHORT = re.compile(rf"{_LABEL}\.(?!co$|tv$)[a-z]{{2}}", re.IGNORECASE)
-"""hello.de is no link unless a path follows; www.hello.de, hello.com, t.co are."""
+"""Latin letters with accents: the only others that a domain without a protocol may have."""
+_LABEL = rf"[a-z0-9{_ACCENTED}](?:[a-z0-9{_ACCENTED}-]*[a-z0-9{_ACCENTED}])?"
+_DOTTED = re.compile(rf"(?<![A-Za-z0-9@＠$#＃_./{_ACCENTED}-])(?:{_LABEL}\.)+{_LABEL}", re.IGNORECASE)
+_PLAIN = re.compile("[a-z0-9-]*")
+_GOES_ON = frozenset("@+-")
+"""Behind one of these it was no end of a domain, but the name of a mailbox, say."""
+_BEHIND = re.compile(_PORT + _PATH + _QUERY)
+"""What belongs to a link behind a bare domain: nothing, unless it has a path."""
 
 _PICTURE = (
     "[\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
@@ -46,17 +50,17 @@ _EMOJIS = re.compile(
 
 
 def links(text: str) -> list[str]:
-    """The links of a text, in their order, as X finds them: with a protocol, or a bare domain that looks like one."""
-    found = [(match.start(), match.group()) for match in _WITH_PROTOCOL.finditer(text)]
-    without = _WITH_PROTOCOL.sub(lambda match: _MARK * len(match.group()), text)
-    found += [(match.start(), match.group()) for match in _BARE.finditer(without) if _is_link(match)]
-    return [link for _, link in sorted(found)]
+    """The links of a text, in their order, as X finds them: with a protocol, or a bare domain whose end it knows."""
+    return [text[start:end] for start, end in _places(text)]
 
 
 def without_links(text: str, instead: str = " ") -> str:
     """The text with something else in place of its links: X shows others there."""
-    bare = _BARE.sub(lambda match: _MARK if _is_link(match) else match.group(), _WITH_PROTOCOL.sub(_MARK, text))
-    return bare.replace(_MARK, instead)
+    rest, at = [], 0
+    for start, end in _places(text):
+        rest.append(text[at:start])
+        at = end
+    return instead.join([*rest, text[at:]])
 
 
 def length(text: str) -> int:
@@ -67,5 +71,35 @@ def length(text: str) -> int:
     return LINK * len(links(composed)) + _EMOJI * emojis + light + 2 * (len(rest) - light)
 
 
-def _is_link(match: re.Match[str]) -> bool:
-    return bool(match["rest"]) or not _SHORT.fullmatch(match.group())
+def _places(text: str) -> list[tuple[int, int]]:
+    """Where links begin and end."""
+    found = [match.span() for match in _WITH_PROTOCOL.finditer(text)]
+    rest = _WITH_PROTOCOL.sub(lambda match: _MARK * len(match.group()), text)
+    found += [place for match in _DOTTED.finditer(rest) if (place := _bare(match)) is not None]
+    return sorted(found)
+
+
+def _bare(match: re.Match[str]) -> tuple[int, int] | None:
+    """Of something with dots, up to the last top-level domain in it; a path follows only where that is its end."""
+    start, end = match.span()
+    labels = match.group().split(".")
+    if match.string[end : end + 1] in _GOES_ON:
+        end -= len(labels.pop()) + 1
+    while len(labels) > 1:
+        known = _known(labels[-1])
+        if known == len(labels[-1]) and end == match.end():
+            path = _BEHIND.match(match.string, end)
+            return start, end if path is None else path.end()
+        if known:
+            return start, end - len(labels[-1]) + known
+        end -= len(labels.pop()) + 1
+    return None
+
+
+def _known(label: str) -> int:
+    """How much of a label is a top-level domain: all of it, or what stands before its first letter with an accent."""
+    small = label.lower()
+    if small in TOP_LEVEL or small.startswith("xn--"):
+        return len(label)
+    plain = _PLAIN.match(small)
+    return plain.end() if plain is not None and plain.group() in TOP_LEVEL else 0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.fake_x_writing import weighted
 from pipeline.counting import length, links, without_links
 
 
@@ -58,7 +59,8 @@ def test_emojis_beside_each_other(text: str, expected: int) -> None:
         ("http://a.de", ["http://a.de"]),
         ("see https://northwind.example/help?topic=bags&id=7#top.", ["https://northwind.example/help?topic=bags&id=7#top"]),
         ("(https://northwind.example/a_(b))", ["https://northwind.example/a_(b))"]),
-        ("northwind.com or www.northwind.de/x, not northwind.de", ["northwind.com", "www.northwind.de/x"]),
+        ("northwind.com or www.northwind.de/x, northwind.de", ["northwind.com", "www.northwind.de/x", "northwind.de"]),
+        ("acme.com.xyzzy acme.com.", ["acme.com", "acme.com"]),
         ("t.co/abc", ["t.co/abc"]),
         ("northwind.de/help", ["northwind.de/help"]),
         ("mail help@northwind.com", []),
@@ -77,6 +79,14 @@ def test_links(text: str, expected: list[str]) -> None:
     ("text", "expected"),
     [
         ("http://a.de", 23),
+        ("acme.io", 23),
+        ("hello.de", 23),
+        *((f"acme.{end}", 23) for end in ("tech", "email", "london", "services")),
+        ("münchen.de", 23),
+        ("readme.md", 23),
+        ("ok.no problem", 31),
+        ("file.tar.gz", 11),
+        ("a" * 266 + " acme.travel", 290),
         ("https://northwind.example/" + "a" * 400, 23),
         ("northwind.com", 23),
         ("Test https://test.com test https://test.com test.com test", 86),
@@ -100,3 +110,11 @@ def test_length_holds_for_any_text(text: str) -> None:
     assert length(text) == length(unicodedata.normalize("NFD", text)) >= 0
     if not links(text):
         assert length(text) <= 2 * len(unicodedata.normalize("NFC", text))
+
+
+@pytest.mark.parametrize(
+    "text", ["acme.io", "see hello.de.", "file.tar.gz", "mail a@acme.com", "a" * 266 + " acme.travel", "münchen.de/a"]
+)
+def test_the_fake_x_counts_the_same(text: str) -> None:
+    """By rules of its own."""
+    assert weighted(text) == length(text)
