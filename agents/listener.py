@@ -116,7 +116,7 @@ class Listener:
         if self._follow is not None:
             source, errands = Follower(self._follow, self._clock), _none
         else:
-            x = XSource(self._settings, api, self._metrics)
+            x = XSource(self._settings, api, self._metrics, held=self._lease.held)
             source, errands = x, lambda tools: self._x_errands(x, api, apis, tools)
         outside = Outside(self._settings, source, errands, self._metrics, self._clock, self._say, self._spans)
         session = Session(outside, backoff)

@@ -33,6 +33,8 @@ HOW_TO = (
     "create a project and an app at https://developer.x.com (console: Projects & Apps), choose pay-per-use, and copy "
     "from its page `Keys and tokens`"
 )
+_TOO_MANY = "TooManyConnections"
+"""X's word in a 429 that waiting does not cure: it still counts another stream of the app."""
 _WHY = {
     401: "X does not know our credentials (401): the bearer token is wrong or was revoked; make a new one at "
     "https://developer.x.com, `Keys and tokens`, and set x.bearer_token_file",
@@ -90,8 +92,17 @@ class XSource:
     name = "x"
     resumes = False
 
-    def __init__(self, settings: Settings, api: XApi, metrics: ListenerMetrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: XApi,
+        metrics: ListenerMetrics,
+        *,
+        held: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._settings = settings
+        self._held = held  # who has lost the lease must not end the stream of the next one
+        self._freed = False  # since the last good answer: a second refusal in a row waits as X asks
         self._api = api
         self._metrics = metrics
         self._brands = Brands(settings.brands)
@@ -132,7 +143,21 @@ class XSource:
         self._say("stream", ended.limit)
         if ended.status == 409:  # somebody has deleted our rules
             self._synced = False
-        return _ending(ended)
+        if ended.status == 200:
+            self._freed = False
+        return self._free(ended) or _ending(ended)
+
+    def _free(self, ended: Ended) -> Ending | None:
+        """End the stream that X still counts, such as that of a frozen listener; None: there is none, or it stays."""
+        if ended.status != 429 or _TOO_MANY not in ended.detail or self._freed or not self._held():
+            return None
+        try:
+            self.ask("connections", self._api.end_connections)
+        except XError as error:
+            log.warning("the stream that X still counts cannot be ended: %s", error)
+            return None
+        self._freed = True
+        return Ending(Cause.CLOSED, f"{ended.detail}; the other stream of this app was ended")
 
     def close(self) -> None:
         """End the connection for good."""

@@ -246,6 +246,23 @@ def test_private_messages_and_answers_typed_anywhere(made: Settings, fake: FakeX
     assert {lena.encode()} == {record.key for record in records(made, "messages")}
 
 
+def test_taking_over_from_a_frozen_listener(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
+    """X still counts its stream and says TooManyConnections: the next one ends it, and hears posts within seconds."""
+    with running(made, clock) as first:
+        _ready(first)
+        fake.faults.half_open(stuck=True)
+    before = len(fake.counts.connects)
+
+    with running(made, clock) as second:
+        _ready(second)
+        refused, connected = fake.counts.connects[before:]
+        [post] = _publish(fake, 0, 1)
+        until(lambda: post in ids(made), "the post")
+
+    assert connected - refused < 10.0
+    assert ("triage_api", b"stream") == records(made, "tweets")[0].headers[0]
+
+
 def test_a_second_listener_waits_and_takes_over(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
     """One connection at a time; when the first one ends, the second has it within seconds."""
     with running(made, clock) as first:

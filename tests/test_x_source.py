@@ -84,6 +84,51 @@ def test_the_second_connection_asks_for_no_rules(bench: Bench) -> None:
     assert (1, 1) == (before, bench.fake.counts.of("GET /2/tweets/search/stream/rules"))
 
 
+def _leave_stuck(bench: Bench) -> None:
+    """A listener connects and is frozen: X goes on counting its stream."""
+
+    def frozen() -> None:
+        bench.fake.faults.half_open(stuck=True)
+        bench.source.hang_up()
+
+    bench.source.listen(Heard(lambda *_: None, lambda: None, frozen), None)
+
+
+def test_a_stream_that_x_still_counts_is_ended(bench: Bench) -> None:
+    """TooManyConnections: waiting does not cure it; the other stream is ended, and the next attempt gets in."""
+    _leave_stuck(bench)
+
+    refused, after = bench.listen(), bench.listen()
+
+    assert (Cause.CLOSED, None, True) == (refused.cause, refused.reset_at, refused.reached)
+    assert Ending(None) == after
+
+
+def test_too_many_connections_though_they_were_ended(bench: Bench) -> None:
+    """The second refusal in a row waits as X asks: two programs that end each other's stream are no hot loop."""
+    bench.fake.faults.too_many_connections(times=2)
+
+    assert [Cause.CLOSED, Cause.LIMITED] == [bench.listen().cause, bench.listen().cause]
+    assert 1 == bench.fake.counts.of("DELETE /2/connections/all")
+
+
+def test_too_many_connections_that_cannot_be_ended(bench: Bench) -> None:
+    """X does not answer that either: it waits as for any 429."""
+    bench.fake.faults.too_many_connections()
+    bench.fake.faults.unavailable(to="DELETE /2/connections/all")
+
+    assert Cause.LIMITED is bench.listen().cause
+
+
+def test_who_has_lost_the_lease_ends_nobodys_stream(bench: Bench) -> None:
+    """A frozen listener that wakes up is refused, and the one that took over goes on."""
+    _leave_stuck(bench)
+    late = XSource(bench.settings, bench.api, bench.metrics, held=lambda: False)
+
+    assert Cause.LIMITED is late.listen(Heard(lambda *_: None, lambda: None, late.hang_up), None).cause
+    assert 0 == bench.fake.counts.of("DELETE /2/connections/all")
+
+
 @pytest.mark.parametrize(
     ("status", "cause", "refused"),
     [(503, Cause.UNAVAILABLE, False), (429, Cause.LIMITED, False), (401, Cause.UNAVAILABLE, True)],
