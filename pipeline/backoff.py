@@ -70,6 +70,11 @@ class Backoff(msgspec.Struct, frozen=True):
     at_bound: bool = False
     """The waiting has grown as far as it goes: somebody should look."""
 
+    @property
+    def limited_until(self) -> float:
+        """Until when X's limit holds, whoever connects; 0 where it was no limit that ended the last connection."""
+        return self.not_before if self.schedule is Schedule.LIMITED else 0.0
+
     def ended(self, cause: Cause, now: float, *, lived_s: float = 0.0, reset_at: float | None = None) -> Backoff:
         """A connection ended, or was not made.
 

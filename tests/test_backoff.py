@@ -44,6 +44,12 @@ def test_the_reset_header_is_obeyed() -> None:
     assert 60 == Backoff().ended(Cause.LIMITED, 0.0, reset_at=5.0).not_before
 
 
+def test_a_limit_is_known_to_the_next_listener() -> None:
+    """Until when X's limit holds is kept; other waits are this process's own."""
+    assert 701 == Backoff().ended(Cause.LIMITED, 0.0, reset_at=700.0).limited_until
+    assert 0 == Backoff().ended(Cause.UNAVAILABLE, 7.0).limited_until
+
+
 @pytest.mark.parametrize("cause", [Cause.DISCONNECT, Cause.IN_STREAM, Cause.QUIET, Cause.CLOSED])
 def test_after_a_good_connection_at_once(cause: Cause) -> None:
     """Whatever had gone wrong before."""

@@ -161,6 +161,18 @@ def test_too_many_requests_wait_for_the_reset(made: Settings, fake: FakeX, clock
         assert any("limited" in line for line in one.said)
 
 
+def test_the_reset_is_obeyed_after_a_restart(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
+    """Whoever connects: the limit is the app's, and the next listener finds it in listener.state."""
+    fake.faults.limit(to="GET /2/tweets/search/stream")
+    with running(made, clock) as one:
+        until(lambda: any("limited" in line for line in one.said), "refused")
+    with running(made, clock):
+        until(lambda: len(fake.counts.connects) == 2, "connected", 60)
+
+    first, second = fake.counts.connects
+    assert 890 < second - first < 930
+
+
 @pytest.mark.parametrize(
     ("status", "says"), [(401, "bearer token is wrong"), (403, "no right to the filtered stream"), (409, "no rules")]
 )
