@@ -81,6 +81,25 @@ def require_credentials(settings: Settings) -> None:
         )
 
 
+def require_handles(settings: Settings) -> None:
+    """Look the brands' handles up; where X does not answer now, it is asked again while it listens.
+
+    Raises:
+        SettingsError: X knows no account of a name; all such names are said.
+    """
+    api = XApi(access_of(settings), base_url=settings.x.base_url)
+    try:
+        handles = [handle for brand in settings.brands for handle in brand.handles]
+        unknown = [f"@{handle}" for handle in handles if _read(_user, api.user(handle)).data is None]
+    except (XError, BadMessage) as error:
+        log.warning("the brands' handles cannot be looked up now: %s", error)
+        return
+    finally:
+        api.close()
+    if unknown:
+        raise SettingsError(f"brands: X knows no account {', '.join(unknown)}: correct the handle, or take it out")
+
+
 def access_of(settings: Settings, brand: Brand | None = None) -> Access:
     """The app's access, with the tokens of a brand's account where one is given."""
     return Access(settings.x.bearer(), *settings.x.consumer(), *(brand.x.tokens() if brand else ("", "")))
@@ -208,22 +227,32 @@ class XSource:
     def accounts(self) -> list[tuple[str, str]]:
         """The brands' accounts: user id and brand; X is asked once for the ids of handles.
 
+        One that has vanished is left out: the other brands go on.
+
         Raises:
             XError: X does not answer.
-            SettingsError: there is no such account.
         """
         if self._accounts is None:
-            self._accounts = [
-                (self.user_id(handle), brand.name) for brand in self._settings.brands for handle in brand.handles
-            ]
+            asked = [(self._look_up(handle), brand.name) for brand in self._settings.brands for handle in brand.handles]
+            self._accounts = [(identity, name) for identity, name in asked if identity is not None]
         return self._accounts
 
     def user_id(self, handle: str) -> str:
-        """The id of a handle."""
+        """The id of a handle.
+
+        Raises:
+            XRefused: there is no such account any more; it may come back.
+            XError: X does not answer.
+        """
+        if (identity := self._look_up(handle)) is None:
+            raise XRefused(404, f"X knows no account @{handle}: correct the handle, or take it out")
+        return identity
+
+    def _look_up(self, handle: str) -> str | None:
         found = _read(_user, self.ask("users", lambda: self._api.user(handle))).data
         if found is None:
-            raise SettingsError(f"brands: X knows no account @{handle}: correct the handle, or take it out")
-        return found.id
+            log.error("X knows no account @%s: correct the handle in `brands`, or take it out", handle)
+        return None if found is None else found.id
 
     def ask(self, route: str, call: Callable[[], Answer]) -> Answer:
         """One request; what X says of its limit becomes a metric."""

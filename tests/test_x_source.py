@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 from agents.fake_x import FakeX
 from agents.sources import Ending, Heard
 from agents.x_api import XApi
-from agents.x_source import XSource, access_of, require_credentials
+from agents.x_source import XSource, access_of, require_credentials, require_handles
 from pipeline.backoff import Cause
 from pipeline.clocks import SystemClock
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, XRefused
 from pipeline.gaps import Gap
 from pipeline.listener_metrics import ListenerMetrics
 from pipeline.settings import Brand, Settings
@@ -173,9 +173,24 @@ def test_a_sweep_reads_no_further_than_the_gap(bench: Bench) -> None:
 
 
 def test_an_account_that_x_does_not_know(bench: Bench) -> None:
-    """The handle is to be corrected."""
-    with pytest.raises(SettingsError, match="no account @nobody"):
-        bench.source.user_id("nobody")
+    """Before it connects all such handles are said; where X does not answer, it listens all the same."""
+    brand = Brand(name="acme", handles=("Acme", "nobody", "neither"))
+    settings = bench.settings.model_copy(update={"brands": (brand,)})
+
+    with pytest.raises(SettingsError, match="no account @nobody, @neither: correct the handle"):
+        require_handles(settings)
+    bench.fake.faults.unavailable()
+    require_handles(settings)
+
+
+def test_an_account_that_vanishes_stops_no_other(bench: Bench) -> None:
+    """Its timeline is refused, which is asked for again later; sweeps go on with the other accounts."""
+    brands = (Brand(name="gone", handles=("nobody",)), *bench.settings.brands)
+    source = XSource(bench.settings.model_copy(update={"brands": brands}), bench.api, bench.metrics)
+
+    with pytest.raises(XRefused, match="no account @nobody"):
+        source.user_id("nobody")
+    assert ["acme"] == [name for _, name in source.accounts()]
 
 
 def test_what_was_read_has_its_price(bench: Bench) -> None:
