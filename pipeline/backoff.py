@@ -86,7 +86,7 @@ class Backoff(msgspec.Struct, frozen=True):
         """
         schedule = SCHEDULES[cause]
         good = lived_s >= GOOD_AFTER_S and schedule is not Schedule.LIMITED
-        in_row = 0 if good else self.in_row + 1 if schedule is self.schedule else 1
+        in_row = int(schedule is Schedule.LINEAR) if good else self.in_row + 1 if schedule is self.schedule else 1
         delay, bound = (0.0, 1.0) if good else _delay(schedule, in_row)
         at = max(now + delay, self._room(now))
         if schedule is Schedule.LIMITED and reset_at is not None:

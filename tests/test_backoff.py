@@ -28,6 +28,14 @@ def test_errors_of_the_network_wait_a_little_longer_each_time(cause: Cause) -> N
     assert waits[64:] == [16.0] * 16
 
 
+def test_after_a_good_connection_only_the_first_is_at_once() -> None:
+    """X asks for one attempt at once; the next ones are each 250 ms later."""
+    good = Backoff().ended(Cause.DISCONNECT, 0.0, lived_s=GOOD_AFTER_S)
+    second = good.ended(Cause.DISCONNECT, 0.0)
+
+    assert [0.0, 0.25, 0.5] == [one.not_before for one in (good, second, second.ended(Cause.DISCONNECT, 0.0))]
+
+
 def test_errors_of_http_double() -> None:
     """From 5 s to 320 s."""
     assert _waits([Cause.UNAVAILABLE] * 9) == [5, 10, 20, 40, 80, 160, 320, 320, 320]
