@@ -24,7 +24,7 @@ from agents.sources import Source
 from agents.spans import Spans, spans
 from agents.states import State, states
 from agents.x_api import XApi
-from agents.x_source import XSource, access_of, require_credentials
+from agents.x_source import XSource, access_of, require_credentials, require_handles
 from pipeline.backoff import Backoff
 from pipeline.brands import Brands
 from pipeline.clocks import Clock, SystemClock
@@ -116,7 +116,7 @@ class Listener:
         if self._follow is not None:
             source, errands = Follower(self._follow, self._clock), _none
         else:
-            x = XSource(self._settings, api, self._metrics)
+            x = XSource(self._settings, api, self._metrics, held=self._lease.held)
             source, errands = x, lambda tools: self._x_errands(x, api, apis, tools)
         outside = Outside(self._settings, source, errands, self._metrics, self._clock, self._say, self._spans)
         session = Session(outside, backoff)
@@ -227,13 +227,15 @@ def check(settings: Settings, follow: Path | None) -> None:
     """All that can be checked before the first record.
 
     Raises:
-        SettingsError: credentials are missing, there is nothing to listen for, or no file to follow.
+        SettingsError: credentials are missing, there is nothing to listen for, X knows no such handle, or no file.
         TopicsError, BrokerError: the topics are not as declared, or no broker answers.
     """
     if follow is None:
         require_credentials(settings)
         rules(settings.brands)
     topics.require(settings, LISTENER_TOPICS)
+    if follow is None:
+        require_handles(settings)
 
 
 def run_listener(

@@ -19,7 +19,7 @@ from agents.remembering import remember
 from agents.sources import Source
 from agents.spans import Spans
 from agents.spill import Spill
-from pipeline.backoff import Backoff, Cause
+from pipeline.backoff import Backoff, Cause, Schedule
 from pipeline.clocks import Clock
 from pipeline.errors import BrokerError, TriageError
 from pipeline.gap_book import GapBook
@@ -75,7 +75,7 @@ class Session:
         limits = settings.listener
         self._ended = Event()
         self._error: BaseException | None = None
-        began = clock.now()
+        self._began = clock.now()
         known = listener_state.read(settings)
         self._checkpoint = known.checkpoints.get(source.name)
         self._producer = idempotent_producer(settings, say)
@@ -96,7 +96,6 @@ class Session:
         tools = Tools(self.outlet, self._state, known.checkpoints)
         filling = Filling(source, self.outlet, self.book, clock, limits.second_sweep_s, say)
         self.errands = Errands([filling, *outside.errands(tools)], clock, metrics)
-        self._began = began
         self._thread = Thread(target=self._listen, name="stream", daemon=True)
 
     def run(self, over: Callable[[], bool]) -> None:
@@ -155,9 +154,12 @@ class Session:
             remember(self._outside.settings, min(starts) - margin, seen)
 
     def _attempts(self) -> Backoff:
-        """Attempts to connect of the listener before this one count too."""
-        made = () if self._checkpoint is None else self._checkpoint.attempts
-        return Backoff(most=self._outside.settings.listener.connects_per_15_min, attempts=made)
+        """Attempts to connect of the listener before this one count too, and the limit that X told it holds."""
+        most, last = self._outside.settings.listener.connects_per_15_min, self._checkpoint
+        if last is None:
+            return Backoff(most=most)
+        limited = Schedule.LIMITED if last.not_before > self._began else None
+        return Backoff(most=most, attempts=last.attempts, not_before=last.not_before, schedule=limited)
 
     def _open_restart(self) -> None:
         """All since the last checkpoint may be missing; and what could not be kept before can be kept again."""
@@ -203,7 +205,8 @@ class Session:
         mark = safe.mark
         if last is not None:
             whole_until, mark = max(whole_until, last.whole_until), mark or last.mark
-        self._checkpoint = Checkpoint(whole_until, mark, now, self.listening.backoff.attempts)
+        backoff = self.listening.backoff
+        self._checkpoint = Checkpoint(whole_until, mark, now, backoff.attempts, backoff.limited_until)
         self._state.checkpoint(self._outside.source.name, self._checkpoint)
 
 

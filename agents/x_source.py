@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RULES_AT_ONCE = 25
-TOO_MANY = "TooManyConnections"
-"""In X's answer where the app has its stream already, as X counts."""
 ENOUGH = 50_000
 """So many posts of a sweep are kept in memory, to put the tags of several queries together."""
 HOW_TO = (
     "create a project and an app at https://developer.x.com (console: Projects & Apps), choose pay-per-use, and copy "
     "from its page `Keys and tokens`"
 )
+_TOO_MANY = "TooManyConnections"
+"""X's word in a 429 that waiting does not cure: it still counts another stream of the app."""
 _WHY = {
     401: "X does not know our credentials (401): the bearer token is wrong or was revoked; make a new one at "
     "https://developer.x.com, `Keys and tokens`, and set x.bearer_token_file",
@@ -81,6 +81,25 @@ def require_credentials(settings: Settings) -> None:
         )
 
 
+def require_handles(settings: Settings) -> None:
+    """Look the brands' handles up; where X does not answer now, it is asked again while it listens.
+
+    Raises:
+        SettingsError: X knows no account of a name; all such names are said.
+    """
+    api = XApi(access_of(settings), base_url=settings.x.base_url)
+    try:
+        handles = [handle for brand in settings.brands for handle in brand.handles]
+        unknown = [f"@{handle}" for handle in handles if _read(_user, api.user(handle)).data is None]
+    except (XError, BadMessage) as error:
+        log.warning("the brands' handles cannot be looked up now: %s", error)
+        return
+    finally:
+        api.close()
+    if unknown:
+        raise SettingsError(f"brands: X knows no account {', '.join(unknown)}: correct the handle, or take it out")
+
+
 def access_of(settings: Settings, brand: Brand | None = None) -> Access:
     """The app's access, with the tokens of a brand's account where one is given."""
     return Access(settings.x.bearer(), *settings.x.consumer(), *(brand.x.tokens() if brand else ("", "")))
@@ -92,8 +111,17 @@ class XSource:
     name = "x"
     resumes = False
 
-    def __init__(self, settings: Settings, api: XApi, metrics: ListenerMetrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: XApi,
+        metrics: ListenerMetrics,
+        *,
+        held: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._settings = settings
+        self._held = held  # who has lost the lease must not end the stream of the next one
+        self._freed = False  # since the last good answer: a second refusal in a row waits as X asks
         self._api = api
         self._metrics = metrics
         self._brands = Brands(settings.brands)
@@ -134,23 +162,21 @@ class XSource:
         self._say("stream", ended.limit)
         if ended.status == 409:  # somebody has deleted our rules
             self._synced = False
-        if ended.status == 429 and TOO_MANY in ended.detail:
-            return self._cured(_ending(ended))
-        return _ending(ended)
+        if ended.status == 200:
+            self._freed = False
+        return self._free(ended) or _ending(ended)
 
-    def _cured(self, ending: Ending) -> Ending:
-        """X counts a connection that is not ours any more: a frozen listener's, or one that broke unseen.
-
-        The lease says that we are the one to listen, so all are ended, and the next attempt comes in seconds; where X
-        does not take that either, it waits as for any other 429.
-        """
+    def _free(self, ended: Ended) -> Ending | None:
+        """End the stream that X still counts, such as that of a frozen listener; None: there is none, or it stays."""
+        if ended.status != 429 or _TOO_MANY not in ended.detail or self._freed or not self._held():
+            return None
         try:
             self.ask("connections", self._api.end_connections)
         except XError as error:
-            log.warning("X counts too many connections, and does not end them: %s", error)
-            return ending
-        log.warning("X counted too many connections: all were ended, ours is the next")
-        return Ending(Cause.UNAVAILABLE, f"{ending.detail} (all connections were ended)")
+            log.warning("the stream that X still counts cannot be ended: %s", error)
+            return None
+        self._freed = True
+        return Ending(Cause.CLOSED, f"{ended.detail}; the other stream of this app was ended")
 
     def close(self) -> None:
         """End the connection for good."""
@@ -201,22 +227,32 @@ class XSource:
     def accounts(self) -> list[tuple[str, str]]:
         """The brands' accounts: user id and brand; X is asked once for the ids of handles.
 
+        One that has vanished is left out: the other brands go on.
+
         Raises:
             XError: X does not answer.
-            SettingsError: there is no such account.
         """
         if self._accounts is None:
-            self._accounts = [
-                (self.user_id(handle), brand.name) for brand in self._settings.brands for handle in brand.handles
-            ]
+            asked = [(self._look_up(handle), brand.name) for brand in self._settings.brands for handle in brand.handles]
+            self._accounts = [(identity, name) for identity, name in asked if identity is not None]
         return self._accounts
 
     def user_id(self, handle: str) -> str:
-        """The id of a handle."""
+        """The id of a handle.
+
+        Raises:
+            XRefused: there is no such account any more; it may come back.
+            XError: X does not answer.
+        """
+        if (identity := self._look_up(handle)) is None:
+            raise XRefused(404, f"X knows no account @{handle}: correct the handle, or take it out")
+        return identity
+
+    def _look_up(self, handle: str) -> str | None:
         found = _read(_user, self.ask("users", lambda: self._api.user(handle))).data
         if found is None:
-            raise SettingsError(f"brands: X knows no account @{handle}: correct the handle, or take it out")
-        return found.id
+            log.error("X knows no account @%s: correct the handle in `brands`, or take it out", handle)
+        return None if found is None else found.id
 
     def ask(self, route: str, call: Callable[[], Answer]) -> Answer:
         """One request; what X says of its limit becomes a metric."""

@@ -70,6 +70,11 @@ class Backoff(msgspec.Struct, frozen=True):
     at_bound: bool = False
     """The waiting has grown as far as it goes: somebody should look."""
 
+    @property
+    def limited_until(self) -> float:
+        """Until when X's limit holds, whoever connects; 0 where it was no limit that ended the last connection."""
+        return self.not_before if self.schedule is Schedule.LIMITED else 0.0
+
     def ended(self, cause: Cause, now: float, *, lived_s: float = 0.0, reset_at: float | None = None) -> Backoff:
         """A connection ended, or was not made.
 
@@ -81,7 +86,7 @@ class Backoff(msgspec.Struct, frozen=True):
         """
         schedule = SCHEDULES[cause]
         good = lived_s >= GOOD_AFTER_S and schedule is not Schedule.LIMITED
-        in_row = 0 if good else self.in_row + 1 if schedule is self.schedule else 1
+        in_row = int(schedule is Schedule.LINEAR) if good else self.in_row + 1 if schedule is self.schedule else 1
         delay, bound = (0.0, 1.0) if good else _delay(schedule, in_row)
         at = max(now + delay, self._room(now))
         if schedule is Schedule.LIMITED and reset_at is not None:

@@ -113,6 +113,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     written_at: float = 0.0
     attempts: tuple[float, ...] = ()
     """When connections were made in the last 15 minutes: X counts them, whoever makes them."""
+    not_before: float = 0.0
+    """X has said 429: the next connection is made then at the earliest, whoever makes it; seconds since 1970."""
 
 
 class Opened(NamedTuple):

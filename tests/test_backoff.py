@@ -28,6 +28,14 @@ def test_errors_of_the_network_wait_a_little_longer_each_time(cause: Cause) -> N
     assert waits[64:] == [16.0] * 16
 
 
+def test_after_a_good_connection_only_the_first_is_at_once() -> None:
+    """X asks for one attempt at once; the next ones are each 250 ms later."""
+    good = Backoff().ended(Cause.DISCONNECT, 0.0, lived_s=GOOD_AFTER_S)
+    second = good.ended(Cause.DISCONNECT, 0.0)
+
+    assert [0.0, 0.25, 0.5] == [one.not_before for one in (good, second, second.ended(Cause.DISCONNECT, 0.0))]
+
+
 def test_errors_of_http_double() -> None:
     """From 5 s to 320 s."""
     assert _waits([Cause.UNAVAILABLE] * 9) == [5, 10, 20, 40, 80, 160, 320, 320, 320]
@@ -42,6 +50,12 @@ def test_the_reset_header_is_obeyed() -> None:
     """Not before X says so, and not before its schedule either."""
     assert 701 == Backoff().ended(Cause.LIMITED, 0.0, reset_at=700.0).not_before
     assert 60 == Backoff().ended(Cause.LIMITED, 0.0, reset_at=5.0).not_before
+
+
+def test_a_limit_is_known_to_the_next_listener() -> None:
+    """Until when X's limit holds is kept; other waits are this process's own."""
+    assert 701 == Backoff().ended(Cause.LIMITED, 0.0, reset_at=700.0).limited_until
+    assert 0 == Backoff().ended(Cause.UNAVAILABLE, 7.0).limited_until
 
 
 @pytest.mark.parametrize("cause", [Cause.DISCONNECT, Cause.IN_STREAM, Cause.QUIET, Cause.CLOSED])

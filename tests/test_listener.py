@@ -161,6 +161,18 @@ def test_too_many_requests_wait_for_the_reset(made: Settings, fake: FakeX, clock
         assert any("limited" in line for line in one.said)
 
 
+def test_the_reset_is_obeyed_after_a_restart(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
+    """Whoever connects: the limit is the app's, and the next listener finds it in listener.state."""
+    fake.faults.limit(to="GET /2/tweets/search/stream")
+    with running(made, clock) as one:
+        until(lambda: any("limited" in line for line in one.said), "refused")
+    with running(made, clock):
+        until(lambda: len(fake.counts.connects) == 2, "connected", 60)
+
+    first, second = fake.counts.connects
+    assert 890 < second - first < 930
+
+
 @pytest.mark.parametrize(
     ("status", "says"), [(401, "bearer token is wrong"), (403, "no right to the filtered stream"), (409, "no rules")]
 )
@@ -244,6 +256,23 @@ def test_private_messages_and_answers_typed_anywhere(made: Settings, fake: FakeX
         (one["brand"], one["customer_id"], one["sender_id"]) for one in values(made, "messages")
     ]
     assert {lena.encode()} == {record.key for record in records(made, "messages")}
+
+
+def test_taking_over_from_a_frozen_listener(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
+    """X still counts its stream and says TooManyConnections: the next one ends it, and hears posts within seconds."""
+    with running(made, clock) as first:
+        _ready(first)
+        fake.faults.half_open(stuck=True)
+    before = len(fake.counts.connects)
+
+    with running(made, clock) as second:
+        _ready(second)
+        refused, connected = fake.counts.connects[before:]
+        [post] = _publish(fake, 0, 1)
+        until(lambda: post in ids(made), "the post")
+
+    assert connected - refused < 10.0
+    assert ("triage_api", b"stream") == records(made, "tweets")[0].headers[0]
 
 
 def test_a_second_listener_waits_and_takes_over(made: Settings, fake: FakeX, clock: ScaledClock) -> None:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
-from x_reader import Reader
 
 from agents.fake_x import FakeX
 from agents.sources import Ending, Heard
 from agents.x_api import XApi
-from agents.x_source import XSource, access_of, require_credentials
-from pipeline.backoff import Backoff, Cause
+from agents.x_source import XSource, access_of, require_credentials, require_handles
+from pipeline.backoff import Cause
 from pipeline.clocks import SystemClock
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, XRefused
 from pipeline.gaps import Gap
 from pipeline.listener_metrics import ListenerMetrics
 from pipeline.settings import Brand, Settings
@@ -85,6 +84,51 @@ def test_the_second_connection_asks_for_no_rules(bench: Bench) -> None:
     assert (1, 1) == (before, bench.fake.counts.of("GET /2/tweets/search/stream/rules"))
 
 
+def _leave_stuck(bench: Bench) -> None:
+    """A listener connects and is frozen: X goes on counting its stream."""
+
+    def frozen() -> None:
+        bench.fake.faults.half_open(stuck=True)
+        bench.source.hang_up()
+
+    bench.source.listen(Heard(lambda *_: None, lambda: None, frozen), None)
+
+
+def test_a_stream_that_x_still_counts_is_ended(bench: Bench) -> None:
+    """TooManyConnections: waiting does not cure it; the other stream is ended, and the next attempt gets in."""
+    _leave_stuck(bench)
+
+    refused, after = bench.listen(), bench.listen()
+
+    assert (Cause.CLOSED, None, True) == (refused.cause, refused.reset_at, refused.reached)
+    assert Ending(None) == after
+
+
+def test_too_many_connections_though_they_were_ended(bench: Bench) -> None:
+    """The second refusal in a row waits as X asks: two programs that end each other's stream are no hot loop."""
+    bench.fake.faults.too_many_connections(times=2)
+
+    assert [Cause.CLOSED, Cause.LIMITED] == [bench.listen().cause, bench.listen().cause]
+    assert 1 == bench.fake.counts.of("DELETE /2/connections/all")
+
+
+def test_too_many_connections_that_cannot_be_ended(bench: Bench) -> None:
+    """X does not answer that either: it waits as for any 429."""
+    bench.fake.faults.too_many_connections()
+    bench.fake.faults.unavailable(to="DELETE /2/connections/all")
+
+    assert Cause.LIMITED is bench.listen().cause
+
+
+def test_who_has_lost_the_lease_ends_nobodys_stream(bench: Bench) -> None:
+    """A frozen listener that wakes up is refused, and the one that took over goes on."""
+    _leave_stuck(bench)
+    late = XSource(bench.settings, bench.api, bench.metrics, held=lambda: False)
+
+    assert Cause.LIMITED is late.listen(Heard(lambda *_: None, lambda: None, late.hang_up), None).cause
+    assert 0 == bench.fake.counts.of("DELETE /2/connections/all")
+
+
 @pytest.mark.parametrize(
     ("status", "cause", "refused"),
     [(503, Cause.UNAVAILABLE, False), (429, Cause.LIMITED, False), (401, Cause.UNAVAILABLE, True)],
@@ -96,32 +140,6 @@ def test_rules_that_cannot_be_asked_for(status: int, cause: Cause, refused: bool
     ending = bench.listen()
 
     assert (cause, refused, False) == (ending.cause, ending.refused, ending.reached)
-
-
-def test_a_connection_of_somebody_frozen_is_ended(bench: Bench) -> None:
-    """X counts it still: 429 is cured by ending all of them, and the next attempt, seconds later, is let in."""
-    bench.fake.world.add_rule("from:Acme", "acme:own")
-    with Reader(bench.fake) as frozen:
-        frozen.connected()
-        bench.fake.faults.half_open(stuck=True)
-
-        refused, then = bench.listen(), bench.listen()
-
-    assert (Cause.UNAVAILABLE, True) == (refused.cause, "TooManyConnections" in refused.detail)
-    assert Ending(None) == then
-    assert 5.0 >= Backoff().ended(Cause.UNAVAILABLE, now=0.0).not_before
-
-
-def test_connections_that_x_does_not_end_are_waited_for(bench: Bench) -> None:
-    """As for any other 429."""
-    bench.fake.world.add_rule("from:Acme", "acme:own")
-    bench.fake.faults.refuse(503, to="DELETE /2/connections/all")
-    with Reader(bench.fake) as frozen:
-        frozen.connected()
-
-        ending = bench.listen()
-
-    assert Cause.LIMITED is ending.cause
 
 
 def test_a_sweep_reads_mentions_and_search(bench: Bench) -> None:
@@ -155,9 +173,24 @@ def test_a_sweep_reads_no_further_than_the_gap(bench: Bench) -> None:
 
 
 def test_an_account_that_x_does_not_know(bench: Bench) -> None:
-    """The handle is to be corrected."""
-    with pytest.raises(SettingsError, match="no account @nobody"):
-        bench.source.user_id("nobody")
+    """Before it connects all such handles are said; where X does not answer, it listens all the same."""
+    brand = Brand(name="acme", handles=("Acme", "nobody", "neither"))
+    settings = bench.settings.model_copy(update={"brands": (brand,)})
+
+    with pytest.raises(SettingsError, match="no account @nobody, @neither: correct the handle"):
+        require_handles(settings)
+    bench.fake.faults.unavailable()
+    require_handles(settings)
+
+
+def test_an_account_that_vanishes_stops_no_other(bench: Bench) -> None:
+    """Its timeline is refused, which is asked for again later; sweeps go on with the other accounts."""
+    brands = (Brand(name="gone", handles=("nobody",)), *bench.settings.brands)
+    source = XSource(bench.settings.model_copy(update={"brands": brands}), bench.api, bench.metrics)
+
+    with pytest.raises(XRefused, match="no account @nobody"):
+        source.user_id("nobody")
+    assert ["acme"] == [name for _, name in source.accounts()]
 
 
 def test_what_was_read_has_its_price(bench: Bench) -> None:

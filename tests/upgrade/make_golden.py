@@ -1,6 +1,6 @@
 """Writes what this version puts into Kafka for a small story, a record a line.
 
-    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/6.jsonl
+    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/7.jsonl
 
 Each format that was ever released, or run, has its file in golden/. A version from before there was this script makes
 its file with PYTHONPATH set to it. Where a format changes, the new file stands beside the old ones, which stay.
@@ -129,7 +129,7 @@ def of_others() -> Iterator[Record]:
         from pipeline.posting import encode as encode_answer
     except ImportError:
         return
-    yield Record("listener.state", 0, 0, WALL, b"checkpoint/stream", _json(Checkpoint(1.5, "m", 2.5, (1.0, 2.0))))
+    yield Record("listener.state", 0, 0, WALL, b"checkpoint/stream", _json(Checkpoint(1.5, "m", 2.5, (1.0, 2.0), 9.0)))
     gap = open_gap("stream", Cause.RESTART, 1.0, 2.0, 0)
     yield Record("listener.state", 0, 1, WALL, f"gap/{gap.id}".encode(), _json(gap))
     for state in State:
