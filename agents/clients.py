@@ -20,7 +20,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 from agents.retrying import Client
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.kept import Kept, Placed
-from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol
+from pipeline.settings_kafka import Kafka, SaslMechanism, SecurityProtocol
 
 ANSWER_WITHIN_MS = 10_000
 """So long a broker may take to answer for the first time."""

@@ -23,7 +23,8 @@ from agents.posts_file import Item, PostsReader, require_files
 from pipeline.brands import Brands
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.route import utc
-from pipeline.settings import Kafka, Settings
+from pipeline.settings import Settings
+from pipeline.settings_kafka import Kafka
 from pipeline.topics import API_HEADER, TWEETS
 
 REORDER = 10_000

@@ -25,7 +25,8 @@ from agents.fake_x import FakeX
 from agents.listener import LISTENER_TOPICS, Listener
 from pipeline.clocks import SystemClock
 from pipeline.listener_metrics import ListenerMetrics
-from pipeline.settings import Brand, Kafka, Settings, Topics
+from pipeline.settings import Brand, Settings, Topics
+from pipeline.settings_kafka import Kafka
 from pipeline.settings_listener import Listener as Limits
 from pipeline.settings_listener import Spill
 from pipeline.settings_x import X

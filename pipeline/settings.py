@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfoNotFoundError
@@ -11,7 +10,6 @@ from zoneinfo import ZoneInfoNotFoundError
 import yaml
 from pydantic import (
     Field,
-    SecretStr,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -24,8 +22,9 @@ from pipeline.calendars import Calendar, read_holidays, read_week
 from pipeline.costs import threshold
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue, Stage
+from pipeline.settings_kafka import Kafka
 from pipeline.settings_listener import Listen, Listener
-from pipeline.settings_part import Cost, Handle, Language, Part, Pattern, Share, Slug, Word, secret
+from pipeline.settings_part import Cost, Handle, Language, Part, Pattern, Share, Slug, Word
 from pipeline.settings_poster import Poster
 from pipeline.settings_sources import Environment, merged, read_file, readable, refuse_unknown_variables
 from pipeline.settings_traces import Traces
@@ -74,6 +73,7 @@ class Brand(Part):
     """A brand that we listen for: its accounts on X and the words that name it."""
 
     name: Slug
+    """What it is called in topics, metrics and reports."""
     handles: tuple[Handle, ...] = ()
     """Its accounts; what they write is the brand's own post and stops clocks."""
     ids: tuple[Word, ...] = ()
@@ -96,89 +96,13 @@ class Brand(Part):
     """What is listened for on its behalf."""
 
 
-class SecurityProtocol(StrEnum):
-    """How a client speaks to the broker."""
-
-    PLAINTEXT = "PLAINTEXT"
-    SSL = "SSL"
-    SASL_PLAINTEXT = "SASL_PLAINTEXT"
-    SASL_SSL = "SASL_SSL"
-
-
-class SaslMechanism(StrEnum):
-    """How a client shows who it is."""
-
-    PLAIN = "PLAIN"
-    SCRAM_SHA_256 = "SCRAM-SHA-256"
-    SCRAM_SHA_512 = "SCRAM-SHA-512"
-    OAUTHBEARER = "OAUTHBEARER"
-
-
-class Kafka(Part):
-    """The one place from which every Kafka client takes its address and its security."""
-
-    bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
-    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
-    allow_plaintext: bool = False
-    """Unencrypted traffic to a broker that is not on this machine must be asked for."""
-    sasl_mechanism: SaslMechanism = SaslMechanism.SCRAM_SHA_512
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    sasl_password_file: Path | None = None
-    sasl_token_file: Path | None = None
-    """OAUTHBEARER: a file that holds the current token; read again whenever a client asks."""
-    ssl_cafile: Path | None = None
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-    ssl_key_password: SecretStr | None = None
-    ssl_key_password_file: Path | None = None
-    replication_factor: Annotated[int, Field(ge=1)] = 1
-    min_insync_replicas: Annotated[int, Field(ge=1)] = 1
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.min_insync_replicas > self.replication_factor:
-            raise ValueError(
-                f"kafka.min_insync_replicas is {self.min_insync_replicas} and kafka.replication_factor only "
-                f"{self.replication_factor}: no write would ever be acknowledged"
-            )
-        encrypted = self.security_protocol in (SecurityProtocol.SSL, SecurityProtocol.SASL_SSL)
-        local = all(
-            server.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]") for server in self.bootstrap_servers
-        )
-        if not encrypted and not local and not self.allow_plaintext:
-            raise ValueError(
-                f"kafka.security_protocol is {self.security_protocol} and the broker is not on this machine: "
-                "set it to SSL or SASL_SSL, or say kafka.allow_plaintext: true"
-            )
-        if self.security_protocol.startswith("SASL"):
-            self._sasl_complete()
-        return self
-
-    def _sasl_complete(self) -> None:
-        if self.sasl_mechanism is SaslMechanism.OAUTHBEARER:
-            if self.sasl_token_file is None:
-                raise ValueError("OAUTHBEARER needs kafka.sasl_token_file")
-        elif self.sasl_username is None or (self.sasl_password is None and self.sasl_password_file is None):
-            raise ValueError(
-                f"{self.sasl_mechanism} needs kafka.sasl_username and kafka.sasl_password or kafka.sasl_password_file"
-            )
-
-    def password(self) -> str:
-        """The SASL password, from the setting or its file."""
-        return secret(self.sasl_password, self.sasl_password_file)
-
-    def key_password(self) -> str | None:
-        """The password of the client's private key, from the setting or its file."""
-        return secret(self.ssl_key_password, self.ssl_key_password_file) or None
-
-
 class Topics(Part):
     """Names and size of the topics."""
 
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Stands before each topic's name, so that several installations share a cluster."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Of each topic that `triage topics create` makes; as many workers can share the work."""
     grown: bool = False
     """There were fewer once (`triage topics grow`): what says a partition may say an old one, and is hashed instead."""
 
@@ -191,6 +115,7 @@ class Worker(Part):
     """How the triage worker takes and gives."""
 
     group: Slug = "triage"
+    """Its consumer group."""
     instance_id: str | None = None
     """Static membership: a worker that was killed gets its partitions back at once."""
     batch_posts: Annotated[int, Field(ge=1, le=20_000)] = 8000
@@ -200,10 +125,13 @@ class Worker(Part):
     in_flight: Annotated[int, Field(ge=1, le=16)] = 4
     """So many batches are under way at once; offsets move in order all the same."""
     fetch_bytes: Annotated[int, Field(ge=65_536)] = 16 * 1024 * 1024
+    """At most so much is fetched at once."""
     commit_interval_s: Annotated[float, Field(gt=0)] = 0.25
     """A kill repeats at most what was done since the last commit."""
     session_timeout_s: Annotated[float, Field(ge=6)] = 10.0
+    """A worker that says nothing for so long loses its partitions."""
     produce_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """A batch that no broker acknowledges for so long is tried again."""
     stalled_after_s: Annotated[float, Field(gt=0)] = 60.0
     """/healthz fails when offsets stand still that long while there is lag and the broker answers."""
     dead_in_row: Annotated[int, Field(ge=1)] = 1000
@@ -211,12 +139,14 @@ class Worker(Part):
     dead_share: Share = 0.5
     """... or more than this share of the last `dead_window` records."""
     dead_window: Annotated[int, Field(ge=100)] = 10_000
+    """Records, the last ones."""
 
 
 class Metrics(Part):
     """Where /metrics, /healthz and /readyz are served."""
 
     host: str = "127.0.0.1"
+    """On which address; 0.0.0.0: on all of them."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9464
     """0: any free port."""
 
@@ -243,14 +173,18 @@ class Thresholds(Part):
     """Under this confidence a verdict for the stage goes to review; null: what the costs say."""
 
     reactive: Share | None = None
+    """Of verdicts for reactive."""
     proactive: Share | None = None
+    """Of verdicts for proactive."""
     engagement: Share | None = None
+    """Of verdicts for engagement."""
 
 
 class SecondOpinion(Part):
     """The slower and better model, which is asked where the first is unsure; needs the extra second-opinion."""
 
     enabled: bool = False
+    """Ask it."""
     model: Path | None = None
     """Its artifact; null: the one that is shipped."""
     under: Share = 0.9
@@ -265,6 +199,7 @@ class Responses(Part):
     """How waits are kept and judged."""
 
     group: Slug = "responses"
+    """Its consumer group."""
     queues: tuple[Queue, ...] | None = None
     """The queues that want an answer; null: those with a target."""
     near: Annotated[float, Field(gt=0, lt=1)] = 0.8
@@ -291,6 +226,7 @@ class Settings(Part):
     """All settings, checked together."""
 
     brands: tuple[Brand, ...] = ()
+    """Those that we listen for; posts that name none of them are of the brand `other`."""
     kafka: Kafka = Kafka()
     topics: Topics = Topics()
     worker: Worker = Worker()
@@ -308,6 +244,7 @@ class Settings(Part):
     urgent_words: tuple[str, ...] = URGENT_WORDS
     """Single words of harm that make a post urgent."""
     urgent_followers: Annotated[int, Field(ge=0)] = 100_000
+    """An author whom so many follow makes a post urgent."""
     model: Path | None = None
     """The model's artifact; null: the one that is shipped. A name that ends in .skops: any scikit-learn Pipeline."""
     model_languages: tuple[Language, ...] = ("en",)

@@ -32,17 +32,24 @@ class Prices(Part):
     """What reading one post, or one private message, costs, in dollars, by how it is read."""
 
     stream: Cost = 0.005
+    """A post by the filtered stream."""
     search: Cost = 0.005
+    """By recent search."""
     mentions: Cost = 0.001
+    """By the mentions timeline."""
     timeline: Cost = 0.001
+    """By the brand's own timeline."""
     posts: Cost = 0.005
+    """Looked up by its id."""
     dm: Cost = 0.010
+    """A private message."""
 
 
 class Spill(Part):
     """Where posts wait on disk while Kafka is away; for a time only: checkpoints live in Kafka."""
 
     folder: Path = Path(gettempdir()) / "tweet-triage-spill"
+    """Where to; each listener on a machine needs its own."""
     bytes: Annotated[int, Field(ge=0)] = 1024**3
     """So much at most; what comes then is counted, and looked for again when there is room. 0: nothing is spilled."""
     kept_s: Seconds = 24 * 3600
@@ -63,6 +70,7 @@ class Listener(Part):
     slow_for_s: Annotated[float, Field(ge=0)] = 1.0
     """With the budget used up the listener slows down for so long, then it spills to disk."""
     linger_ms: Annotated[int, Field(ge=0, le=1000)] = 2
+    """So long a post waits for company on its way to Kafka."""
     spill: Spill = Spill()
     stall_after_s: Seconds = 21.0
     """No byte for so long: the connection is dead, though nobody said so. X sends one every 20 s."""
@@ -75,6 +83,7 @@ class Listener(Part):
     second_sweep_s: Annotated[float, Field(ge=60)] = 60.0
     """What was missed is looked for at once, and again so long after: search does not know the last half minute."""
     checkpoint_s: Seconds = 5.0
+    """How often it is noted in Kafka how far was read."""
     remembered_posts: Annotated[int, Field(ge=1000)] = 300_000
     """So many posts are known again when they come twice."""
     connects_per_15_min: Annotated[int, Field(ge=1)] = 45
@@ -82,6 +91,7 @@ class Listener(Part):
     dm_every_s: Annotated[float, Field(ge=60)] = 65.0
     """Private messages: X takes 15 looks in 15 minutes."""
     timeline_every_s: Seconds = 60.0
+    """How often the brand's own posts are asked for, beside the stream."""
     first_look_back_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
     """A first start reads private messages and the brand's own posts so far back."""
     check_every_s: Seconds = 3600.0

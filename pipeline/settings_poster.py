@@ -24,6 +24,7 @@ class Poster(Part):
     """What goes out to X."""
 
     group: Slug = "poster"
+    """Its consumer group."""
     max_length: Annotated[int, Field(ge=1, le=25_000)] = 280
     """The longest post, by X's own counting; accounts with X Premium may write more."""
     max_message_length: Annotated[int, Field(ge=1, le=10_000)] = 10_000

@@ -19,7 +19,8 @@ from x_reader import HandClock
 from agents.broker import Broker
 from agents.fake_x import FakeX
 from agents.x_api import XApi
-from pipeline.settings import Kafka, Settings, Topics
+from pipeline.settings import Settings, Topics
+from pipeline.settings_kafka import Kafka
 
 os.environ.setdefault("TRIAGE_LOG_FORMAT", "console")  # what processes say is read here as people read it
 

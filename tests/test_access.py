@@ -23,7 +23,8 @@ from agents.broker_properties import Secure
 from deploy.helm import tables
 from pipeline.access import ACCESS, Access
 from pipeline.errors import TriageError
-from pipeline.settings import Kafka, SecurityProtocol, Settings, Topics
+from pipeline.settings import Settings, Topics
+from pipeline.settings_kafka import Kafka, SecurityProtocol
 from pipeline.topics import MESSAGES, RESPONSES, TWEETS
 
 PREFIX, OTHER = "care.", "work."

@@ -20,7 +20,8 @@ from agents.broker_properties import Secure
 from agents.broker_state import down, status
 from agents.ports import free_port, kafka_answers
 from pipeline.errors import BrokerError
-from pipeline.settings import Kafka, Settings, Topics
+from pipeline.settings import Settings, Topics
+from pipeline.settings_kafka import Kafka
 
 
 def test_taken_ports_are_replaced_and_said(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from x_listening import gaps, ids, running, settings_for, until, values
 from agents.broker import Broker
 from agents.fake_x import FakeX
 from pipeline.clocks import SystemClock
-from pipeline.settings import Kafka, Settings, Topics
+from pipeline.settings import Settings, Topics
+from pipeline.settings_kafka import Kafka
 
 TRIAGE = (sys.executable, "-m", "agents")
 

@@ -27,7 +27,8 @@ from agents.replay import Pace, Summary, World, redated, replay
 from pipeline.decode import decode
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.posts import Post
-from pipeline.settings import Brand, Kafka, Settings, Topics
+from pipeline.settings import Brand, Settings, Topics
+from pipeline.settings_kafka import Kafka
 
 NOON = 1_772_366_400_000
 SETTINGS = Settings(brands=(Brand(name="northwind"),), topics=Topics(prefix="test."))

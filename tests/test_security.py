@@ -21,7 +21,8 @@ from agents.broker_properties import Secure
 from models.classifier import StageClassifier
 from pipeline.errors import BrokerError, SettingsError
 from pipeline.metrics import Metrics
-from pipeline.settings import Kafka, SaslMechanism, SecurityProtocol, Settings, Topics
+from pipeline.settings import Settings, Topics
+from pipeline.settings_kafka import Kafka, SaslMechanism, SecurityProtocol
 from pipeline.topics import TRIAGE_TOPICS
 
 USERS = {"admin": "admin-secret", "triage": "triage-secret"}

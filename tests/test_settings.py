@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
 from pipeline.posts import Queue
-from pipeline.settings import Brand, Kafka, Settings, Thresholds, Topics, Worker, load, redacted
+from pipeline.settings import Brand, Settings, Thresholds, Topics, Worker, load, redacted
+from pipeline.settings_kafka import Kafka
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,9}", fullmatch=True)
 HANDLES = st.from_regex(r"[A-Za-z0-9_]{1,9}", fullmatch=True)

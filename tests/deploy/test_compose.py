@@ -27,7 +27,8 @@ from agents.broker_properties import PROPERTIES
 from agents.jars import KAFKA
 from agents.ports import free_port
 from pipeline import settings as settings_module
-from pipeline.settings import Kafka, Settings
+from pipeline.settings import Settings
+from pipeline.settings_kafka import Kafka
 from pipeline.topics import QUEUE_TOPICS, TOPICS
 
 FOLDER = ROOT / "deploy"

@@ -17,7 +17,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from agents import clients
 from agents.broker import Broker
 from agents.broker_properties import Secure
-from pipeline import settings as settings_module
+from pipeline.settings_kafka import Kafka
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.operations]
 RATE = 500.0
@@ -111,7 +111,7 @@ def test_password(secret_arena: Arena, place: Place, guarded: Broker, report: li
     feed = run.feed(RATE).start()
     start(run, TWO)
 
-    kafka = settings_module.Kafka.model_validate({"bootstrap_servers": [guarded.bootstrap]} | place.settings("admin"))
+    kafka = Kafka.model_validate({"bootstrap_servers": [guarded.bootstrap]} | place.settings("admin"))
     with closing(clients.admin(kafka)) as admin:
         new = UserScramCredentialUpsertion("care", ScramMechanism.SCRAM_SHA_512, "second-password", iterations=4096)
         admin.alter_user_scram_credentials([new])
