@@ -7,7 +7,7 @@ BENCH := .venv-bench
 TRAIN := .venv-train
 DEPLOY := .venv-deploy
 
-.PHONY: help demo test test-operations check format faults soak-x bench train corpus compare train-second-opinion contracts clean deploy-files deploy-test sbom drill
+.PHONY: help demo test test-operations check format faults soak-x bench train corpus compare train-second-opinion contracts clean deploy-files deploy-test docs sbom drill
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -91,7 +91,7 @@ $(DEPLOY)/.ready: requirements/deploy.txt $(READY)
 
 DEPLOY_TESTS = PYTHONPATH=tests/deploy $(DEPLOY)/bin/python -m pytest --confcutdir tests/deploy -p deploy_tools tests/deploy
 
-deploy-files: $(DEPLOY)/.ready ## Make rules, dashboards and the chart's data from the code.
+deploy-files: $(DEPLOY)/.ready ## Make rules, dashboards, the chart's data and docs/settings.md from the code.
 	$(DEPLOY)/bin/python -m deploy.generate
 
 ALL_TOOLS = --all-tools
@@ -99,6 +99,9 @@ ALL_TOOLS = --all-tools
 deploy-test: $(DEPLOY)/.ready ## Image, laptop, chart, alerts, dashboards, workflows, each by who knows it best; the first run builds these tools.
 	bash deploy/tools.sh
 	$(DEPLOY_TESTS) $(ALL_TOOLS)
+
+docs: $(DEPLOY)/.ready ## The documentation as a site, in build/site.
+	NO_MKDOCS_2_WARNING=1 $(DEPLOY)/bin/mkdocs build --strict --quiet -f deploy/site/mkdocs.yml
 
 sbom: $(DEPLOY)/.ready ## What is inside of the image, package by package: build/sbom.json (CycloneDX).
 	@mkdir -p build
