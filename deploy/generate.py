@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy import registry
+from deploy import registry, settings_page
 from deploy.compose import fake_x
 from deploy.grafana import build
 from deploy.helm import tables, values_schema
@@ -25,6 +25,7 @@ def files() -> dict[Path, Callable[[], str]]:
         CHART / "files" / "access.yaml": tables.access,
         CHART / "values.schema.json": values_schema.values_schema,
         fake_x.FILE: fake_x.text,
+        settings_page.FILE: settings_page.text,
     }
     for name, board in build.BOARDS.items():
         for folder in (HERE / "grafana" / "dashboards", CHART / "files" / "dashboards"):
@@ -35,7 +36,7 @@ def files() -> dict[Path, Callable[[], str]]:
 def stale() -> list[str]:
     """What stands there otherwise than the code makes it."""
     return [
-        str(path.relative_to(HERE))
+        str(path.relative_to(HERE.parent))
         for path, make in files().items()
         if not path.exists() or path.read_text(encoding="utf-8") != make()
     ]
