@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what tests/deploy and the drill run into build/tools: Prometheus, promtool and amtool out of Debian's packages,
-# Helm and the tests with Kubernetes' own code by Go, all of locked versions. What cannot be had is said, and the tests
+# Helm and the tests with Kubernetes' own code by Go, Strimzi's schemas by its generator, all of locked versions. What cannot be had is said, and the tests
 # say what they miss. `tools.sh debian` brings the first three only, which is a matter of seconds.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -38,6 +38,7 @@ if [ "${1:-all}" = all ]; then
   with_go helm tools go build -trimpath -ldflags=-s\ -w helm.sh/helm/v4/cmd/helm
   with_go podsecurity.test podsecurity go test -c .
   with_go keda.test podsecurity go test -c ./keda
+  .venv/bin/python -m deploy.strimzi "$tools/strimzi" >&2 || missing+=("Strimzi's schemas (Maven)")
 fi
 
 for tool in "${missing[@]}"; do

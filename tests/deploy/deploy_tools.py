@@ -14,6 +14,7 @@ import dockerfile
 import pytest
 
 from agents.broker import Broker
+from deploy.strimzi import STRIMZI
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "tweet-triage"
@@ -21,7 +22,7 @@ BUILT = ROOT / "build" / "tools"
 OURS = Path(sys.executable).parent
 """Programs that come as packages: hadolint and the like."""
 NAMES = (
-    "helm", "promtool", "prometheus", "amtool", "podsecurity.test", "keda.test", "bwrap",
+    "helm", "promtool", "prometheus", "amtool", "podsecurity.test", "keda.test", "bwrap", "strimzi",
     "hadolint", "zizmor", "bandit", "pip-audit", "cyclonedx-py",
 )  # fmt: skip
 TOOLS = {name.replace(".", "_").replace("-", "_"): name for name in NAMES}
@@ -34,7 +35,9 @@ class Left(list[tuple[str, str]]):
 
 
 def find(name: str) -> str | None:
-    """Where a tool is: built by us, else on the path."""
+    """Where a tool is: built by us, else on the path; of what is no program, its folder."""
+    if (BUILT / name).is_dir():
+        return str(BUILT / name)
     return which(name, path=f"{BUILT}:{OURS}") or which(name)
 
 
@@ -71,10 +74,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 LEFT = pytest.StashKey[Left]()
 
 
-def _runner(name: str) -> Run:
+def _there(name: str) -> str:
     path = find(name)
     if path is None:
         pytest.fail(f"{name} is not there: bash deploy/tools.sh brings it, or says why not")
+    return path
+
+
+def _runner(name: str) -> Run:
+    path = _there(name)
 
     def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         command = [path, *map(str, arguments)]
@@ -123,6 +131,12 @@ def podsecurity_test() -> Run:
 def keda_test() -> Run:
     """KEDA's own types."""
     return _runner("keda.test")
+
+
+@pytest.fixture(scope="session")
+def strimzi() -> Path:
+    """The folder of Strimzi's schemas, one a kind."""
+    return Path(_there("strimzi")) / STRIMZI
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from deploy_tools import CHART, Run
+from jsonschema import Draft202012Validator
 
 from agents.worker import STOP_WITHIN_S
 from pipeline import settings
@@ -75,6 +76,27 @@ def test_scaled_objects_are_of_kedas_types(rendered: Path, keda_test: Run) -> No
 
     assert found.returncode == 0, found.stdout + found.stderr
     assert "--- PASS" in found.stdout
+
+
+def _strict(schema: Any) -> Any:
+    """A schema that refuses what it does not name, where Kubernetes would drop it without a word."""
+    if not isinstance(schema, dict):
+        return schema
+    named = {key: _strict(part) for key, part in schema.get("properties", {}).items()}
+    items = {"items": _strict(schema["items"])} if "items" in schema else {}
+    return {**schema, **items, **({"properties": named, "additionalProperties": False} if named else {})}
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in FIVE for kind in ("KafkaTopic", "KafkaUser")])
+def test_strimzis_objects_are_of_its_types(name: str, kind: str, rendered: Path, strimzi: Path) -> None:
+    """By the schemas of its own generator, unknown fields refused; where the values ask for such objects."""
+    [version] = yaml.safe_load((strimzi / f"{kind}.yaml").read_text(encoding="utf-8"))["spec"]["versions"]
+    schema = Draft202012Validator(_strict(version["schema"]["openAPIV3Schema"]))
+    found = _of(_objects(rendered, name), kind)
+
+    assert [] == [error.message for one in found.values() for error in schema.iter_errors(one)]
+    assert {f"kafka.strimzi.io/{version['name']}"} >= {one["apiVersion"] for one in found.values()}
+    assert bool(found) == (name == "everything")
 
 
 @pytest.mark.parametrize(
