@@ -207,7 +207,7 @@ class Poster:
                 under_way.posting.reply = reply
             return
         posting = Posting(reply, self._log.entries.get(reply.id), self._rules)
-        item = Item(posting, place, record.value or b"", of(record.headers))
+        item = Item(posting, place, record.value or b"", of(record.headers), self._turns.whose(reply))
         self._outbox.add(item)
         self._asked_at[reply.id] = record.timestamp
 
@@ -229,9 +229,9 @@ class Poster:
         brand, kind = ("", "") if known is None else (known.brand, known.kind)
         self._metrics.buried(brand, kind, error.reason.value)
 
-    def _answered(self, reply: Reply) -> str | None:
-        ours = self._log.of(reply.brand, reply.customer or "", reply.conversation_id or "")
-        return answered(reply, self._turns.conversation(reply), ours)
+    def _answered(self, item: Item) -> str | None:
+        reply, whose = item.reply, item.whose
+        return answered(reply, self._turns.conversation(whose), self._log.of(reply, whose))
 
     def _do(self, item: Item, step: Step) -> None:
         """One step; the call comes right after its word in the log, and what came of it is written down at once."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 from kafka import KafkaConsumer
 
 from agents import clients
+from pipeline.kept import Key
 from pipeline.outbox import Route
 from pipeline.posting import Entry, State, decode, encode
+from pipeline.replies import Reply
 from pipeline.request_counts import RequestCount
 
 
@@ -28,6 +30,7 @@ class ReplyLog:
         self.taken: set[str] = set()
         """The ids on X that are answers of ours."""
         self._conversations: dict[tuple[str, str, str], set[str]] = {}
+        self._posts: dict[tuple[str, str], set[str]] = {}
         self._counts: dict[Route, RequestCount] = {}
 
     def read(self, consumer: KafkaConsumer, topic: str) -> None:
@@ -44,7 +47,8 @@ class ReplyLog:
                 newest[place] = decode(record.value)
             except msgspec.DecodeError:  # not ours; there is nothing to be known from it
                 continue
-        self.entries, self.taken, self._conversations, self._counts = {}, set(), {}, {}
+        self.entries, self.taken, self._counts = {}, set(), {}
+        self._conversations, self._posts = {}, {}
         for entry in sorted(newest.values(), key=lambda one: one.at):
             self._take(entry)
             if entry.state is State.POSTED and entry.remaining is not None:
@@ -64,9 +68,11 @@ class ReplyLog:
         route = Route(entry.brand, "dm" if entry.kind == "dm" else "post")
         return self._counts.setdefault(route, RequestCount(self._settle_ms))
 
-    def of(self, brand: str, customer: str, conversation: str) -> Iterable[Entry]:
-        """The answers of one conversation."""
-        return [self.entries[one] for one in self._conversations.get((brand, customer, conversation), ())]
+    def of(self, reply: Reply, whose: Key) -> list[Entry]:
+        """The answers to a post, and all others in its conversation, by the brand of a reply."""
+        to_it = self._posts.get((reply.brand, reply.parent or ""), set())
+        there = self._conversations.get((reply.brand, whose.customer, whose.conversation), set())
+        return [self.entries[one] for one in to_it | there]
 
     def _take(self, entry: Entry) -> None:
         self.entries[entry.id] = entry
@@ -75,3 +81,5 @@ class ReplyLog:
         if entry.customer:
             key = (entry.brand, entry.customer, entry.conversation_id)
             self._conversations.setdefault(key, set()).add(entry.id)
+        if entry.post_id:
+            self._posts.setdefault((entry.brand, entry.post_id), set()).add(entry.id)

@@ -17,12 +17,12 @@ def answered(reply: Reply, conversation: Conversation | None, ours: Iterable[Ent
 
     Args:
         reply: the answer.
-        conversation: the state of its conversation; None: it is not known (any more).
-        ours: what replies.log says of answers in the same conversation.
+        conversation: the state of the one in which its post is; None: it is not known (any more).
+        ours: what replies.log says of answers to the post, and of others in this conversation.
     """
     if reply.kind != "reply":
         return None
-    asked = None if conversation is None else _asked(conversation, reply)
+    asked = None if conversation is None else asked_in(conversation, reply.parent)
     if conversation is not None and asked is not None:
         for turn in conversation.turns:
             if turn.end is End.ANSWERED and turn.opened <= asked.at <= turn.ended:
@@ -39,8 +39,9 @@ def answered(reply: Reply, conversation: Conversation | None, ours: Iterable[Ent
     return None
 
 
-def _asked(conversation: Conversation, reply: Reply) -> Fact | None:
-    return next((fact for fact in conversation.facts if fact.id == reply.parent and fact.kind is Kind.ASKED), None)
+def asked_in(conversation: Conversation, post: str | None) -> Fact | None:
+    """The customer's post of that id in a conversation."""
+    return next((fact for fact in conversation.facts if fact.id == post and fact.kind is Kind.ASKED), None)
 
 
 def _same(entry: Entry, reply: Reply, asked: Fact | None) -> bool:

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pipeline.kept import Key
 from pipeline.posting import Do, Posting, Step
-from pipeline.replies import Reply
+from pipeline.replies import Reply, named_in
 
 
 class Place(NamedTuple):
@@ -19,14 +20,25 @@ class Place(NamedTuple):
 
 
 class Item:
-    """One answer, and all records that hold it."""
+    """One answer, and all records that hold it.
 
-    def __init__(self, posting: Posting, place: Place, value: bytes, trace: bytes | None = None) -> None:
+    Args:
+        posting: how far it is.
+        place: of its record.
+        value: of its record.
+        trace: the header of its record, as it came.
+        whose: the conversation in which it is; None: the one that it names.
+    """
+
+    def __init__(
+        self, posting: Posting, place: Place, value: bytes, trace: bytes | None = None, whose: Key | None = None
+    ) -> None:
         self.posting = posting
+        self.whose = named_in(posting.reply) if whose is None else whose
+        """Answers of one conversation go out in their order."""
         self.places = [place]
         self.value = value
         self.trace = trace
-        """The header of its record, as it came."""
         self.told_again = posting.step(0).do is Do.TELL
         """Whether it was done before, and its record came once more."""
 
@@ -65,7 +77,7 @@ class Outbox:
     """The answers under way. Times are ms since 1970."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, deque[Item]] = {}
+        self._lanes: dict[Key, deque[Item]] = {}
         self._items: dict[str, Item] = {}
         self._blocked: dict[Route, int] = {}
         self._open: dict[tuple[str, int], set[int]] = {}
@@ -95,14 +107,14 @@ class Outbox:
     def add(self, item: Item) -> None:
         """Take an answer, behind those of its lane."""
         self._items[item.reply.id] = item
-        self._lanes.setdefault(item.reply.lane, deque()).append(item)
+        self._lanes.setdefault(item.whose, deque()).append(item)
 
     def done(self, item: Item) -> None:
         """It is posted, or never will be, and that is told."""
-        lane = self._lanes[item.reply.lane]
+        lane = self._lanes[item.whose]
         lane.remove(item)
         if not lane:
-            del self._lanes[item.reply.lane]
+            del self._lanes[item.whose]
         del self._items[item.reply.id]
         for place in item.places:
             self.close(place)
@@ -111,13 +123,12 @@ class Outbox:
         """X takes nothing on this route before then."""
         self._blocked[route] = max(until, self._blocked.get(route, 0))
 
-    def due(self, now: int, answered: Callable[[Reply], str | None]) -> Due:
+    def due(self, now: int, answered: Callable[[Item], str | None]) -> Due:
         """The first answer of any lane with which something can be done, and what."""
         first: int | None = None
         for lane in self._lanes.values():
             item = lane[0]
-            reply = item.reply
-            step = item.posting.step(now, lambda reply=reply: answered(reply))  # type: ignore[misc]
+            step = item.posting.step(now, lambda item=item: answered(item))  # type: ignore[misc]
             until = step.until if step.do is Do.WAIT else self._until(item, step)
             if until <= now:
                 return Due(item, step)

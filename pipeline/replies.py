@@ -16,6 +16,7 @@ from pipeline.counting import length, links
 from pipeline.desk import Name
 from pipeline.errors import BadMessage, Reason
 from pipeline.heard import decoded, ms
+from pipeline.kept import Key
 from pipeline.settings_poster import Poster
 
 Kind = Literal["reply", "dm", "post"]
@@ -55,11 +56,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         """The id on X of the post that it answers."""
         return None if self.post_id is None else self.post_id.removeprefix("x:")
 
-    @property
-    def lane(self) -> str:
-        """Answers of one lane go out in their order."""
-        return "\x1f".join((self.brand, self.customer or "", self.conversation_id or ""))
-
     def hash(self) -> str:
         """Of what would be posted, and where: two answers that differ in it are not the same."""
         parts = (self.kind, self.brand, self.parent or "", self.customer or "", self.outgoing())
@@ -96,6 +92,11 @@ class Limits(NamedTuple):
 
     post: int = 280
     message: int = 10_000
+
+
+def named_in(reply: Reply) -> Key:
+    """The conversation in which an answer says that it is."""
+    return Key(reply.customer or "", reply.brand, reply.conversation_id or "")
 
 
 def read_reply(value: bytes | None, limits: Limits) -> Reply:

@@ -18,7 +18,7 @@ def item(identity: str, offset: int, customer: str = "5", partition: int = 0, ki
     return Item(Posting(reply, None, RULES), Place("replies", partition, offset), b"")
 
 
-def never(_: Reply) -> None:
+def never(_: Item) -> None:
     """Nothing is answered."""
 
 
@@ -94,7 +94,7 @@ def test_an_answered_turn_is_asked_about() -> None:
     outbox = with_items(item("a", 0))
     advance(outbox, 0)
 
-    due = outbox.due(0, lambda reply: f"{reply.id} is answered")
+    due = outbox.due(0, lambda item: f"{item.reply.id} is answered")
 
     assert due.step.entry is not None
     assert (State.HELD, "a is answered") == (due.step.entry.state, due.step.entry.detail)

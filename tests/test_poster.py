@@ -267,6 +267,23 @@ def test_a_second_answer_is_held_unless_forced(desk: Desk, fast: ScaledClock) ->
     assert desk.told()[second.id]["reply"]["forced"]
 
 
+@pytest.mark.parametrize("wrong", [{"conversation_id": "77"}, {"customer": "78"}])
+def test_a_second_answer_is_held_whatever_it_says_of_whose_it_is(
+    desk: Desk, fast: ScaledClock, wrong: dict[str, str]
+) -> None:
+    """A helpdesk is mistaken in the conversation or the customer: by the post it is the second all the same."""
+    first = desk.asked()
+    second = msgspec.structs.replace(first, id="second", text="And another thing", **wrong)
+    with Posting(desk.settings, clock=fast):
+        desk.send(first, 0)
+        desk.wait_for(first.id)
+        desk.send(second, 0)
+        held = desk.wait_for(second.id)[second.id]
+
+    assert "reply_held" == held
+    assert {first.text: 1} == desk.on_x()
+
+
 def test_order_of_a_conversation(desk: Desk, fast: ScaledClock) -> None:
     """While the first waits for X, the second of its conversation waits too; other conversations go on."""
     first, other = desk.asked(), desk.asked("bob")
