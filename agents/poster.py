@@ -36,7 +36,7 @@ from pipeline.errors import (
     XRefused,
     XUnreachable,
 )
-from pipeline.outbox import Item, Outbox, Place, Route, call_route, look_route
+from pipeline.outbox import Item, Outbox, Place, Route, call_route, limits, look_route
 from pipeline.poster_metrics import PosterMetrics
 from pipeline.posting import FIRST_LOOK_MS, LAST_LOOK_MS, Do, Entry, Posting, Rules, State, Step
 from pipeline.replies import Limits, Reply, read_reply, warnings
@@ -185,6 +185,8 @@ class Poster:
                 if self._log.entries.get(entry.id) == was:  # nobody else has had it since
                     self._log.write(entry)
             self._owed = {}
+            for route, until in limits(self._log.entries.values()).items():
+                self._block(route, until)
 
     def _let_go(self) -> None:
         self._outbox = Outbox()
@@ -293,8 +295,9 @@ class Poster:
         route = call_route(item.reply)
         self._outcome(route, type(error).__name__)
         if isinstance(error, XLimited):
-            posting.limited(now)
-            self._block(route, self._backoffs.until(route, error.reset_at, self._now()))
+            until = self._backoffs.until(route, error.reset_at, now)
+            posting.limited(now, until)
+            self._block(route, until)
         elif isinstance(error, XRefused):
             self._refused(item, error, now)
         else:
@@ -337,7 +340,7 @@ class Poster:
         if isinstance(error, XLimited):
             until = self._backoffs.until(route, error.reset_at, self._now())
             self._block(route, until)
-            item.posting.not_looked(until)
+            item.posting.not_looked(until, limited=True)
         elif isinstance(error, XRefused) and error.status in _NO_ACCESS:
             raise no_access(item.reply.brand, error)
         else:

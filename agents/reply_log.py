@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 
 from agents import clients
 from pipeline.kept import Key
-from pipeline.outbox import Route
+from pipeline.outbox import Route, call_route
 from pipeline.posting import Entry, State, decode, encode
 from pipeline.replies import Reply
 from pipeline.request_counts import RequestCount
@@ -65,8 +65,7 @@ class ReplyLog:
 
     def count(self, entry: Entry) -> RequestCount:
         """X's count of calls such as this answer's."""
-        route = Route(entry.brand, "dm" if entry.kind == "dm" else "post")
-        return self._counts.setdefault(route, RequestCount(self._settle_ms))
+        return self._counts.setdefault(call_route(entry), RequestCount(self._settle_ms))
 
     def of(self, reply: Reply, whose: Key) -> list[Entry]:
         """The answers to a post, and all others in its conversation, by the brand of a reply."""

@@ -54,8 +54,8 @@ class TurnsSeen:
         """The conversation of the brand in which the answered post is, whatever the answer says of whose it is.
 
         A helpdesk may be mistaken in customer or conversation, and X would take a second answer all the same. Where
-        both are right no more than that state is read, else all are looked through: 0.1 s for a million. Where none
-        has the post, it is what the answer says.
+        both are right no more than that state is read, else all are looked through: half a second for a million. Where
+        none has the post, it is what the answer says.
         """
         named, post = named_in(reply), reply.parent
         if post is None or self._has(named.encoded(), post):

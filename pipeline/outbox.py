@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pipeline.kept import Key
-from pipeline.posting import Do, Posting, Step
+from pipeline.posting import Do, Entry, Posting, Step
 from pipeline.replies import Reply, named_in
 
 
@@ -55,14 +55,24 @@ class Route(NamedTuple):
     what: str
 
 
-def call_route(reply: Reply) -> Route:
+def call_route(reply: Reply | Entry) -> Route:
     """Of the call that posts it."""
     return Route(reply.brand, "dm" if reply.kind == "dm" else "post")
 
 
-def look_route(reply: Reply) -> Route:
+def look_route(reply: Reply | Entry) -> Route:
     """Of the look for it."""
     return Route(reply.brand, "dm_events" if reply.kind == "dm" else "timeline")
+
+
+def limits(entries: Iterable[Entry]) -> dict[Route, int]:
+    """By route, until when X takes nothing, as replies.log says: it holds for whoever posts next, too."""
+    found: dict[Route, int] = {}
+    for entry in entries:
+        for route, until in ((call_route(entry), entry.blocked()), (look_route(entry), entry.no_look_before)):
+            if until:
+                found[route] = max(until, found.get(route, 0))
+    return found
 
 
 class Due(NamedTuple):

@@ -82,6 +82,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """X's count of requests, as it answered: so many are left ..."""
     reset_at: float | None = None
     """... until then."""
+    not_before: int = 0
+    """Of INTENT: X takes no more of this account's before then (ms), as it said, or as we wait where it did not say."""
+    no_look_before: int = 0
+    """Of SENDING and INTENT: X shows this account nothing before then (ms)."""
+
+    def blocked(self) -> int:
+        """Until when X takes nothing more on the route of this answer; 0: it did not say so."""
+        used_up = self.remaining == 0 and self.reset_at is not None
+        return max(self.not_before, round(1000 * (self.reset_at or 0)) if used_up else 0)
 
     @property
     def final(self) -> bool:
@@ -232,9 +241,9 @@ class Posting:
         else:
             self._next = self._as(State.FAILED, now, reason=Reason.REFUSED.value, detail=f"{status}: {detail}"[:300])
 
-    def limited(self, now: int) -> None:
-        """X takes nothing for now: it did not take it either."""
-        self._next = self._as(State.INTENT, now)
+    def limited(self, now: int, until: int = 0) -> None:
+        """X takes nothing for now, or until then: it did not take it either."""
+        self._next = self._as(State.INTENT, now, not_before=until)
 
     def unreachable(self, now: int, detail: str, *, sent: bool) -> None:
         """No answer came; where nothing was sent, X does not have it."""
@@ -281,9 +290,11 @@ class Posting:
                 return ended + rules.again_after, True
         return max(entry.at + rules.unknown_after, ended + rules.shown_after), False
 
-    def not_looked(self, until: int) -> None:
-        """X showed nothing, for reasons of its own: look again then."""
+    def not_looked(self, until: int, *, limited: bool = False) -> None:
+        """X showed nothing, for reasons of its own, its limit perhaps: look again then."""
         self._not_before = until
+        if limited:
+            self._next = msgspec.structs.replace(self._entry(), no_look_before=until)
 
     def never_came(self, now: int) -> None:
         """X's count of requests shows that the call never came to it."""
@@ -330,7 +341,7 @@ class Posting:
     def _as(self, state: State, now: int, **changes: object) -> Entry:
         """The entry in another state: what was said of the one before does not hold any more."""
         plain: dict[str, object] = {"unavailable": False, "known": False, "answer_id": "", "reason": "", "detail": ""}
-        plain |= {"remaining": None, "reset_at": None}
+        plain |= {"remaining": None, "reset_at": None, "not_before": 0, "no_look_before": 0}
         return msgspec.structs.replace(self._entry(), state=state, at=now, **(plain | changes))
 
     def _entry(self) -> Entry:

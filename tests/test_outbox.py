@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from pipeline.outbox import Item, Outbox, Place, Route, call_route, look_route
-from pipeline.posting import Do, Posting, Rules, State
+from pipeline.outbox import Item, Outbox, Place, Route, call_route, limits, look_route
+from pipeline.posting import Do, Entry, Posting, Rules, State
 from pipeline.replies import Reply
 
 RULES = Rules(30_000, 60_000, 900_000, 86_400_000)
@@ -128,3 +129,16 @@ def test_offsets_never_pass_what_is_open(order: list[int]) -> None:
         outbox.done(items[offset])
         left.discard(offset)
         assert min(left, default=8) == outbox.offsets()["replies", 0]
+
+
+def test_limits_are_those_that_x_told() -> None:
+    """By route, the last of all: of what was refused, of a count that is used up, of looks; not of what is fine."""
+    about = Entry("a", State.INTENT, "h", "acme", "reply", 0, 1, not_before=5000)
+    entries = [
+        about,
+        replace(about, not_before=0, remaining=0, reset_at=9.0, state=State.POSTED),
+        replace(about, not_before=0, remaining=1, reset_at=99.0, state=State.POSTED),
+        replace(about, not_before=0, no_look_before=7000, kind="dm", state=State.SENDING),
+    ]
+
+    assert {Route("acme", "post"): 9000, Route("acme", "dm_events"): 7000} == limits(entries)

@@ -18,7 +18,8 @@ from benchmarks.posting_place import Desk, Posting, pause, until
 from pipeline import contracts, traces
 from pipeline.clocks import ScaledClock
 from pipeline.errors import SettingsError
-from pipeline.topics import RESPONSES
+from pipeline.posting import decode
+from pipeline.topics import REPLIES_LOG, RESPONSES
 
 FACTOR = 60.0
 
@@ -187,6 +188,23 @@ def test_429_is_waited_out(desk: Desk, fast: ScaledClock, with_reset: bool) -> N
 
     assert ("reply_posted", 1) == (outcomes[reply.id], desk.on_x()[reply.text])
     assert ["intent", "sending", "intent", "sending", "posted"] == desk.logged(reply.id)
+
+
+@pytest.mark.parametrize("with_reset", [True, False])
+def test_a_limit_holds_for_the_next_poster(desk: Desk, fast: ScaledClock, with_reset: bool) -> None:
+    """Killed or restarted in the wait: the next one does not ask before X takes more."""
+    reply = desk.asked()
+    desk.x.faults.limit(to="POST /2/tweets", with_reset=with_reset)
+    with Posting(desk.settings, clock=fast):
+        desk.send(reply)
+        until(lambda: ["intent", "sending", "intent"] == desk.logged(reply.id), "X says 429")
+    [limited] = [one for value in desk.records(REPLIES_LOG) if (one := decode(value.value)).not_before]
+    with Posting(desk.settings, clock=fast):
+        desk.wait_for(reply.id)
+
+    [posted] = [post.at for post in desk.x.world.posts.values() if post.by_api]
+    assert limited.not_before <= 1000 * posted
+    assert limited.at + 59_000 < limited.not_before
 
 
 @pytest.mark.parametrize("done", [True, False])
