@@ -15,6 +15,7 @@ from agents.x_api import Answer
 from pipeline.brands import Brands
 from pipeline.clocks import Clock
 from pipeline.facts import Kind, Mark
+from pipeline.gaps import Checkpoint
 from pipeline.heard import Retraction
 from pipeline.intake import take
 from pipeline.listener_metrics import ListenerMetrics
@@ -61,6 +62,8 @@ class Checking:
         clock: tells the time.
         every_s: how long between two rounds.
         everything: conversations in which nobody waits are checked too.
+        since: when the last whole round began, whoever did it (seconds since 1970); None: there was none.
+        write: notes that in Kafka, so that one who is restarted often checks all the same.
     """
 
     name = "checking posts"
@@ -76,6 +79,8 @@ class Checking:
         clock: Clock,
         every_s: float,
         everything: bool,
+        since: float | None,
+        write: Callable[[str, Checkpoint], None],
     ) -> None:
         self._states = states
         self._call = call
@@ -87,24 +92,29 @@ class Checking:
         self._everything = everything
         self._left: list[Known] = []
         self._newer: list[str] = []
-        self._due = clock.now() + every_s
-        self._next_round = self._due
+        self._write = write
+        self._began = clock.now() if since is None else since
+        self._due = self._began if since is None else since + every_s
 
     def due(self) -> float | None:
         """Each so many seconds; within a round at once."""
         return None if self._outlet.spilling else self._due
 
     def step(self) -> None:
-        """Begin a round, or look up the next posts."""
+        """Begin a round, or look up the next posts; the round is noted when all are looked up."""
+        now = self._clock.now()
         if self._newer:
             self._fetch()
         elif self._left:
             self._check()
         else:
-            now = self._clock.now()
-            self._next_round = now + self._every_s
+            self._began = now
             self._left = to_check(self._states(), everything=self._everything)
-        self._due = self._clock.now() if self._left or self._newer else self._next_round
+        if self._left or self._newer:
+            self._due = now
+        else:
+            self._write(self.name, Checkpoint(self._began, None, now))
+            self._due = self._began + self._every_s
 
     def _check(self) -> None:
         some = {one.id: one for one in self._left[:MOST_IDS]}

@@ -195,6 +195,7 @@ class Listener:
         )
 
     def _checking(self, api: XApi, tools: Tools) -> Errand:
+        last = tools.marks.get(Checking.name)
         return Checking(
             states=self._states,
             call=api.posts,
@@ -204,6 +205,8 @@ class Listener:
             clock=self._clock,
             every_s=self._settings.listener.check_every_s,
             everything=self._settings.listener.check_all,
+            since=None if last is None else last.whole_until,
+            write=tools.state.checkpoint,
         )
 
     def _states(self) -> list[State]:

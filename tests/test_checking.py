@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 from x_listening import records, running, settings_for, until, values
+from x_reader import HandClock
 
 from agents import clients
-from agents.checking import Known, to_check
+from agents.checking import Checking, Known, to_check
 from agents.fake_x import FakeX
+from agents.line import Parcel
+from agents.outlet import Outlet
 from agents.states import State
+from agents.x_api import Answer, Limit
+from pipeline.brands import Brands
 from pipeline.clocks import ScaledClock
 from pipeline.facts import Fact, Kind, Mark
+from pipeline.gaps import Checkpoint
 from pipeline.heard import Heard
 from pipeline.kept import Key, decode
+from pipeline.listener_metrics import ListenerMetrics
 from pipeline.policies import Policies
 from pipeline.settings import Settings
+from pipeline.settings_listener import Prices
 from pipeline.topics import CONVERSATIONS
 from pipeline.waits import Waits
 
@@ -91,3 +101,40 @@ def test_gone_posts_are_retracted_and_edits_come_again(
     assert {(posts[0].id, posts[0].author.id)} == {(one["id"], one["customer"]) for one in values(made, "retractions")}
     assert [edited.id] == [one["data"]["id"] for one in values(made, "tweets")]
     assert fake.counts.of("GET /2/tweets") >= 3
+
+
+class Quiet:
+    """An outlet that has room, and to which nothing is to be given."""
+
+    spilling = False
+
+    def deliver(self, parcels: list[Parcel]) -> None:
+        """None is gone."""
+        assert not parcels
+
+
+def test_one_that_is_restarted_often_checks_all_the_same() -> None:
+    """The time of a round is counted from the last whole one, which the one before noted; the first is made at once."""
+    clock, asked = HandClock(), list[list[str]]()
+    notes: dict[str, Checkpoint] = {}
+    [state] = [State(Key.of(key), decode(value), 5) for key, value in _states(Settings(), _asked("7", "1")).items()]
+
+    def call(ids: list[str]) -> Answer:
+        asked.append(ids)
+        return Answer(b"{}", Limit(900, 899, None))
+
+    def started() -> Checking:
+        last = notes.get(Checking.name)
+        return Checking(
+            states=lambda: [state], call=call, outlet=cast("Outlet", Quiet()),
+            brands=Brands(()), metrics=ListenerMetrics(CollectorRegistry(), Prices(), clock.now), clock=clock,
+            every_s=3600.0, everything=False, since=None if last is None else last.whole_until, write=notes.__setitem__,
+        )  # fmt: skip
+
+    for _ in range(13):  # restarted each ten minutes, for two hours
+        checking = started()
+        while (due := checking.due()) is not None and due <= clock.now():
+            checking.step()
+        clock.sleep(600)
+
+    assert [["1"]] * 3 == asked
