@@ -71,7 +71,7 @@ _user = msgspec.json.Decoder(_User)
 
 
 def require_credentials(settings: Settings) -> None:
-    """Raise SettingsError where the listener has no bearer token, with the way to get one."""
+    """Raise SettingsError where the listener has no bearer token, with the way to get one, or what is no credential."""
     if not settings.x.bearer():
         raise SettingsError(
             f"x.bearer_token is missing, so X would not let the listener in: {HOW_TO} the bearer token; put it into a "
@@ -79,6 +79,8 @@ def require_credentials(settings: Settings) -> None:
             "x.consumer_secret, and per brand x.access_token and x.access_token_secret. To try it without an account: "
             "`triage fake-x`, or `triage listen --follow posts.jsonl`"
         )
+    for brand in settings.brands:
+        access_of(settings, brand).checked()
 
 
 def require_handles(settings: Settings) -> None:

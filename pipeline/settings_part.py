@@ -28,6 +28,16 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def _without_login(url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("no user and no password may stand in this address: it is shown")
+    return url
+
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/]"), AfterValidator(_without_login)]
+"""An address that may be shown."""
+
+
 class Part(BaseModel):
     """A section: unknown keys fail, nothing changes later."""
 
@@ -38,11 +48,13 @@ def secret(value: SecretStr | None, file: Path | None) -> str:
     """A secret given itself or by the file that holds it; empty where neither is.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read, or is no text.
     """
     if file is not None:
         try:
             return file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"cannot read the secret in {file}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise SettingsError(f"the secret in {file} is no UTF-8 text: write it again, as plain text") from None
     return value.get_secret_value() if value is not None else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from pipeline.errors import SettingsError
+
+_QUOTED = re.compile(r"(['\"])(?:(?!\1).){2,}\1")
+"""In a parser's words, a piece of the file."""
 
 
 class Environment(EnvSettingsSource):
@@ -31,15 +35,25 @@ def read_file(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file.
 
     Raises:
-        SettingsError: it cannot be read, or holds something else.
+        SettingsError: it cannot be read, or holds something else; the text shows nothing of what stands in it.
     """
     try:
         file = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: cannot be read as YAML: {_slip(error)}") from None  # its text quotes the file
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
     if not isinstance(file or {}, dict):
         raise SettingsError(f"{path}: the file must hold keys and values")
     return file or {}
+
+
+def _slip(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without the line, in which a secret may stand."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return "it holds a character that YAML does not know"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub('...', problem)}"
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.settings_part import Part, Share, Word
+from pipeline.settings_part import Part, Share, Url
 
 
 class Traces(Part):
@@ -10,7 +10,7 @@ class Traces(Part):
 
     sampled: Share = 0.01
     """This share of them is marked: of those the programs that export spans export all."""
-    otlp_endpoint: Word | None = None
+    otlp_endpoint: Url | None = None
     """Where spans go, such as http://collector:4318/v1/traces; null: nowhere. Needs the extra otel."""
 
     @property

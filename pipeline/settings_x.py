@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from pipeline.settings_part import Part, secret
+from pipeline.settings_part import Part, Url, secret
 
 
 class X(Part):
@@ -25,7 +25,7 @@ class X(Part):
     """Its secret ..."""
     consumer_secret_file: Path | None = None
     """... or the file that holds it."""
-    base_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")] | None = None
+    base_url: Annotated[Url, Field(pattern=r"^https?://[^/]+$")] | None = None
     """Another server that speaks X's API, such as the fake one; null: X."""
 
     def bearer(self) -> str:

@@ -241,3 +241,37 @@ def test_hours_by_brand_and_queue() -> None:
     found = [settings.hours_of(brand, queue) for brand in settings.brands for queue in (Queue.REVIEW, Queue.REACTIVE)]
 
     assert found == [settings.hours[name] for name in ("night", "office", "office", "office")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('x:\n  bearer_token "AAAAsecret"\n  consumer_key: x\n', "line 3, column 15"),
+        ("x:\n  bearer_token: *AAAAsecret\n", "line 2, column 17: found undefined alias ..."),
+        ("x:\n  bearer_token: !AAAAsecret\n", "line 2, column 17"),
+        ("x:\n  bearer_token: {AAAAsecret: [b\n", "expected ','"),
+        ("x:\n  bearer_token: AAAA\x01secret\n", "character"),
+        ("x: {bearer_token: [AAAAsecret]}\n", "x.bearer_token"),
+        ("x: {base_url: 'https://kim:AAAAsecret@x.example'}\n", "no user and no password"),
+        ("traces: {otlp_endpoint: 'http://kim:AAAAsecret@collector:4318/v1/traces'}\n", "no user and no password"),
+    ],
+)
+def test_a_slip_beside_a_secret_does_not_show_it(tmp_path: Path, text: str, says: str) -> None:
+    """The line and the column are enough to find it."""
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+
+    with pytest.raises(SettingsError) as told:
+        load(file)
+
+    assert says in str(told.value)
+    assert "AAAA" not in str(told.value)
+
+
+def test_a_secret_that_is_no_text_is_said(tmp_path: Path) -> None:
+    """With the file's name."""
+    file = tmp_path / "token"
+    file.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(SettingsError, match=f"{file} is no UTF-8 text"):
+        Settings.model_validate({"x": {"bearer_token_file": file}}).x.bearer()

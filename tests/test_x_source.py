@@ -206,3 +206,12 @@ def test_without_a_bearer_token() -> None:
     """The error says where to get one, and where to put it."""
     with pytest.raises(SettingsError, match=r"developer\.x\.com.*x\.bearer_token_file"):
         require_credentials(Settings())
+
+
+def test_a_brands_token_that_cannot_be_one_is_said_at_the_start() -> None:
+    """Before anything is connected, and without showing it."""
+    brand = {"name": "acme", "handles": ["Acme"], "x": {"access_token": "5-a b", "access_token_secret": "c"}}
+    made = Settings.model_validate({"brands": [brand], "x": {"bearer_token": "AAAA"}})
+
+    with pytest.raises(SettingsError, match="X's access_token holds a space"):
+        require_credentials(made)
