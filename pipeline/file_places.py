@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
+from pipeline.gaps import PROOF
+
 EDGE = 512
 """Bytes that are compared at the beginning, and as many before the place; with another number no mark holds."""
 
@@ -22,13 +24,15 @@ class Place(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """As it stands in a checkpoint."""
-        return f"{self.inode}:{self.offset}:{self.digest}:{self.changed_at}"
+        """As it is told; what is behind PROOF has a field of its own in a checkpoint."""
+        return f"{self.inode}:{self.offset}{PROOF}{self.digest}:{self.changed_at}"
 
 
 def read_mark(mark: str | None) -> Place | None:
     """The place of a mark, also of an earlier version's (inode and offset); None where it is no place in a file."""
-    inode, offset, digest, changed_at, *_ = [*(mark or "").split(":"), "", "", "", ""]
+    where, _, proof = (mark or "").partition(PROOF)
+    inode, _, offset = where.partition(":")
+    digest, _, changed_at = proof.partition(":")
     if not (inode.isdecimal() and offset.isdecimal()):
         return None
     return Place(int(inode), int(offset), digest, int(changed_at) if changed_at.isdecimal() else 0)

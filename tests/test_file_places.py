@@ -16,7 +16,7 @@ def test_a_mark_says_the_place() -> None:
 
 @pytest.mark.parametrize(
     ("mark", "place"),
-    [("7:42", Place(7, 42)), ("7:42::x", Place(7, 42)), (None, None), ("", None), ("m", None), ("7:-1", None)],
+    [("7:42", Place(7, 42)), ("7:42|:x", Place(7, 42)), (None, None), ("", None), ("m", None), ("7:-1", None)],
 )
 def test_marks_of_others(mark: str | None, place: Place | None) -> None:
     """Those of earlier versions have no digest; what is no place of a file is none."""

@@ -10,6 +10,7 @@ import pytest
 from test_follower import Reader, _append, _read
 
 from pipeline.backoff import Cause
+from pipeline.file_places import read_mark
 
 
 @pytest.fixture
@@ -184,7 +185,9 @@ def test_a_writer_that_ended_within_a_line(path: Path) -> None:
     reader = _read(path, 4)
 
     assert [b'{"id":"1","te', b'{"id":"2"}'] == reader.lines[2:]
-    assert (None, str(path.stat().st_size)) == (reader.marks[2], (reader.marks[3] or "").split(":")[1])
+    place = read_mark(reader.marks[3])
+    assert place is not None
+    assert (None, path.stat().st_size) == (reader.marks[2], place.offset)
 
 
 def test_a_mark_of_an_earlier_version(path: Path) -> None:

@@ -147,7 +147,7 @@ def of_files() -> Iterator[Record]:
         return
     trail = Trail()
     trail.add(b'{"id":"1","text":"@Acme where is it","author_id":"7"}\n')
-    checkpoint = Checkpoint(1.5, trail.place(7, WALL * 1_000_000).mark, 2.5)
+    checkpoint = Checkpoint(1.5).at(trail.place(7, WALL * 1_000_000).mark)
     yield Record("listener.state", 0, 2, WALL, b"checkpoint/file:posts.jsonl", _json(checkpoint))
     gap = open_gap("file:posts.jsonl", Cause.RESTART, 1.0, 2.0, 0).ended(2.0).given_up(2.0, "the file is gone")
     yield Record("listener.state", 0, 3, WALL, f"gap/{gap.id}".encode(), _json(gap))
