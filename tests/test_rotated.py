@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from test_follower import Reader, _append, _read
 
+from agents.follower import Follower
 from pipeline.backoff import Cause
+from pipeline.clocks import SystemClock
 from pipeline.file_places import read_mark
 
 
@@ -145,7 +147,7 @@ def test_cut_while_it_is_read(path: Path, new: bytes) -> None:
 
 def test_rotated_while_it_is_read(path: Path) -> None:
     """What writers that have the old file open still bring is read; nothing is told to be missing."""
-    reader = Reader(path)
+    reader = Reader(path, follower=Follower(path, SystemClock()))
     reader.wait(2)
     with path.open("ab", buffering=0) as late:
         path.rename(_older(path))
