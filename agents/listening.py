@@ -47,6 +47,10 @@ class Listening:
         self.backoff = backoff or Backoff(most=settings.connects_per_15_min)
         self._stopping = Event()
         self._mark: str | None = None
+        self.first_mark: str | None = None
+        """Where a source that resumes began that had no mark."""
+        self._resumed: tuple[str | None, float] | None = None
+        """The mark of a start that has one, and until when all was in Kafka then."""
         self._opened_at: float | None = None
         self._heard_at = self._certain = self._clock.now()
         self._quiet_since: float | None = None
@@ -65,14 +69,19 @@ class Listening:
         now = self._clock.monotonic()
         return min(self._heard_at, self._clock.now() - (now - self._quiet.trusted(now)))
 
-    def run(self, mark: str | None) -> None:
-        """Listen until stopped; `mark` is where the source goes on.
+    def run(self, mark: str | None, whole_until: float | None = None) -> None:
+        """Listen until stopped.
+
+        Args:
+            mark: where the source goes on.
+            whole_until: posts made until then are in Kafka, as the last listener left it; seconds since 1970.
 
         Raises:
             SettingsError: the source will not let us in; the text says what to change.
         """
         self._mark = mark
-        heard = Heard(self._line, self._alive, self._open)
+        self._resumed = None if whole_until is None else (mark, whole_until)
+        heard = Heard(self._line, self._alive, self._open, self._missed, self._begins)
         while not self._stopping.is_set():
             wait = self.backoff.not_before - self._clock.now()
             if wait > 0 and self._clock.wait(self._stopping, wait):
@@ -118,6 +127,18 @@ class Listening:
         gap = self._book.end(now)
         after = f", {gap.seconds:.0f} s after the last that is certain: what was missed is looked for" if gap else ""
         self._say(f"listening to {self._source.name}{after}")
+
+    def _missed(self, why: str) -> None:
+        """What lay behind the mark is gone: since the last start, if nothing came since then."""
+        cause, since, now = Cause.CLOSED, self._since(), self._clock.now()
+        if self._resumed is not None and self._resumed[0] == self._mark:
+            cause, since = Cause.RESTART, min(since, self._resumed[1])
+        gap = self._book.missing(cause, since, now, why)
+        log.warning("%s: %s", self._source.name, why)
+        self._say(f"{self._source.name}: {why}; a gap of {gap.seconds:.0f} s says so in listener.state")
+
+    def _begins(self, mark: str) -> None:
+        self._mark = self.first_mark = mark
 
     # After a connection.
 

@@ -170,7 +170,8 @@ class Session:
     def _listen(self) -> None:
         error: BaseException | None = TriageError("the listening thread broke down; its log says why")
         try:
-            self.listening.run(None if self._checkpoint is None else self._checkpoint.mark)
+            last = self._checkpoint
+            self.listening.run(*((None, None) if last is None else (last.place, last.whole_until)))
             error = None
         except TriageError as found:
             error = found
@@ -202,11 +203,11 @@ class Session:
         now, safe, last = self._outside.clock.now(), self.outlet.safe, self._checkpoint
         come = min(safe.read_at, self.listening.certain_until)
         whole_until = come - self._outside.settings.listener.late_s - self.outlet.lag_s
-        mark = safe.mark
+        place = safe.mark or self.listening.first_mark  # nothing comes before the first
         if last is not None:
-            whole_until, mark = max(whole_until, last.whole_until), mark or last.mark
+            whole_until, place = max(whole_until, last.whole_until), place or last.place
         backoff = self.listening.backoff
-        self._checkpoint = Checkpoint(whole_until, mark, now, backoff.attempts, backoff.limited_until)
+        self._checkpoint = Checkpoint(whole_until, None, now, backoff.attempts, backoff.limited_until).at(place)
         self._state.checkpoint(self._outside.source.name, self._checkpoint)
 
 

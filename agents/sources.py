@@ -10,6 +10,10 @@ from pipeline.gaps import Gap
 from pipeline.intake import Taken
 
 
+def _untold(_told: str) -> None:
+    """What a source has no use for it never tells."""
+
+
 class Heard(NamedTuple):
     """What a source tells while it is connected; each call returns at once."""
 
@@ -19,6 +23,10 @@ class Heard(NamedTuple):
     """The connection lives, though no post came."""
     opened: Callable[[], None]
     """From now on posts come."""
+    missed: Callable[[str], None] = _untold
+    """Of a source that resumes: what lay behind the mark is gone, in words for people."""
+    begins: Callable[[str], None] = _untold
+    """Of a source that resumes: the place where it begins, told when there is no mark yet."""
 
 
 class Ending(NamedTuple):

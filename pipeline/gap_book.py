@@ -55,6 +55,16 @@ class GapBook:
         with self._lock:
             self._keep(msgspec.structs.replace(self._gaps[gap.id], lost=gap.lost + 1))
 
+    def missing(self, cause: Cause, since: float, now: float, why: str) -> Gap:
+        """Posts made from `since` until now may be missing for good: a gap of its own, closed with the reason."""
+        with self._lock:
+            gap = open_gap(self._source, cause, since, now, self._number).ended(now).given_up(now, why)
+            self._number += 1
+            self._metrics.opened(gap)
+            self._metrics.ended(gap)
+            self._metrics.out_of_reach.inc(gap.out_of_reach_s)
+            return self._keep(gap)
+
     def end(self, now: float, *, overflow: bool = False) -> Gap | None:
         """Posts come again, or can be kept again; the gap that lasted, if one did."""
         with self._lock:

@@ -14,6 +14,8 @@ REACH_S = 7 * DAY_S - 300
 """Recent search looks back 7 days; a little less, for the sweep takes its time."""
 FORGOTTEN_AFTER_S = 7 * DAY_S
 """A closed gap's record is kept so long."""
+PROOF = "|"
+"""In a place that a source tells: between what earlier versions know of it and what came later."""
 BEYOND_S = 10.0
 """A sweep looks so far beyond the gap's end: what was published while the connection was made is in nobody's stream."""
 
@@ -115,6 +117,18 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """When connections were made in the last 15 minutes: X counts them, whoever makes them."""
     not_before: float = 0.0
     """X has said 429: the next connection is made then at the earliest, whoever makes it; seconds since 1970."""
+    proof: str | None = None
+    """What stood before the mark, where the source can compare it: another file is not taken for the one it was."""
+
+    @property
+    def place(self) -> str | None:
+        """The source's own place as it tells it: the mark, and the proof if there is one."""
+        return self.mark if self.mark is None or self.proof is None else f"{self.mark}{PROOF}{self.proof}"
+
+    def at(self, place: str | None) -> Checkpoint:
+        """With a place as the source tells it."""
+        mark, _, proof = (place or "").partition(PROOF)
+        return msgspec.structs.replace(self, mark=mark or None, proof=proof or None)
 
 
 class Opened(NamedTuple):

@@ -14,8 +14,8 @@ from pydantic_settings import EnvSettingsSource
 
 from pipeline.errors import SettingsError
 
-_QUOTED = re.compile(r"(['\"])(?:(?!\1).){2,}\1")
-"""In a parser's words, a piece of the file."""
+_QUOTED = re.compile(r"(['\"]).*?\1")
+"""In a parser's words, a piece of the file; one of a single character tells nothing."""
 
 
 class Environment(EnvSettingsSource):
@@ -53,7 +53,7 @@ def _slip(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return "it holds a character that YAML does not know"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub('...', problem)}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub(lambda one: one[0] if len(one[0]) < 4 else '...', problem)}"
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

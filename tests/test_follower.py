@@ -12,14 +12,17 @@ from patience import PATIENCE
 from agents.follower import Follower
 from agents.sources import Ending, Heard
 from pipeline.backoff import Cause
-from pipeline.clocks import SystemClock
+from pipeline.clocks import ScaledClock, SystemClock
 
 
 class Reader:
     """Follows a file on a thread of its own."""
 
-    def __init__(self, path: Path, mark: str | None = None) -> None:
-        self.follower = Follower(path, SystemClock())
+    def __init__(self, path: Path, mark: str | None = None, follower: Follower | None = None) -> None:
+        self.follower = follower or Follower(path, ScaledClock(20))
+        self._path = path
+        self.missed: list[str] = []
+        self.begun: list[str] = []
         self.lines: list[bytes] = []
         self.marks: list[str | None] = []
         self.alive = Event()
@@ -29,7 +32,8 @@ class Reader:
         self._thread.start()
 
     def _run(self, mark: str | None) -> None:
-        self.ending = self.follower.listen(Heard(self._line, self.alive.set, self.opened.set), mark)
+        heard = Heard(self._line, self.alive.set, self.opened.set, self.missed.append, self.begun.append)
+        self.ending = self.follower.listen(heard, mark)
 
     def _line(self, line: bytes, mark: str | None) -> None:
         self.lines.append(line)
@@ -42,11 +46,28 @@ class Reader:
             assert monotonic() < deadline, self.lines
             Event().wait(0.01)
 
+    def over(self) -> Ending | None:
+        """When it has ended by itself."""
+        self._thread.join(10 * PATIENCE)
+        return self.ending
+
+    def again(self) -> Reader:
+        """The same follower listens again, behind the last mark."""
+        return Reader(self._path, self.marks[-1], self.follower)
+
     def end(self) -> Ending | None:
         """Close it."""
         self.follower.close()
         self._thread.join(10)
         return self.ending
+
+
+def _read(path: Path, lines: int, mark: str | None = None) -> Reader:
+    """Follow a file until so many lines have come."""
+    reader = Reader(path, mark)
+    reader.wait(lines)
+    reader.end()
+    return reader
 
 
 def _append(path: Path, text: bytes) -> None:
@@ -91,11 +112,8 @@ def test_a_replaced_file_is_read_from_its_beginning(folder: Path) -> None:
     reader.wait(1)
     (folder / "new").write_bytes(b"new\n")
     (folder / "new").rename(path)
-    reader.wait(2)
-    ending = reader.end()
-    again = Reader(path, reader.marks[0])
-    again.wait(1)
-    again.end()
+    ending = reader.over()
+    again = _read(path, 1, reader.marks[0])
 
     assert ending is not None
     assert (Cause.CLOSED, [b"one", b"two"], [b"new"]) == (ending.cause, reader.lines, again.lines)
@@ -121,3 +139,45 @@ def test_a_pipe_is_read_while_anybody_writes(folder: Path) -> None:
 
     assert ([b"one", b"two"], [None, None]) == (reader.lines, reader.marks)
     assert not reader.follower.resumes
+
+
+def test_a_writer_of_a_pipe_that_ends_within_a_line(folder: Path) -> None:
+    """Its last line counts if it is whole, and becomes a dead letter if not; the next writer's are as it wrote them."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+    reader = Reader(path)
+    assert reader.opened.wait(10)
+    for number, text in enumerate((b'{"id":"1"}', b'{"id":"2","te', b'{"id":"3"}\n{"id":"4"}\n'), 1):
+        path.write_bytes(text)
+        reader.wait(number)
+    reader.wait(4)
+    reader.end()
+
+    assert [b'{"id":"1"}', b'{"id":"2","te', b'{"id":"3"}', b'{"id":"4"}'] == reader.lines
+
+
+def test_writers_of_a_pipe_whose_change_is_not_seen(folder: Path) -> None:
+    """The second one opened it before the first one's end could be read: the lines are told apart all the same."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+    reader = Reader(path)
+    assert reader.opened.wait(10)
+    path.write_bytes(b'{"id":"1","te{"id":"2"}{"id":"3"}\n{"id":"4"}\n')
+    reader.wait(4)
+    reader.end()
+
+    assert [b'{"id":"1","te', b'{"id":"2"}', b'{"id":"3"}', b'{"id":"4"}'] == reader.lines
+
+
+def test_an_unfinished_line_of_a_pipe_at_the_end(folder: Path) -> None:
+    """The listener ends before the writer does: what was read of the line is not kept back."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+    reader = Reader(path)
+    assert reader.opened.wait(10)
+    with path.open("wb", buffering=0) as file:
+        file.write(b"one\ntwo")
+        reader.wait(1)
+        reader.end()
+
+    assert [b"one", b"two"] == reader.lines

@@ -46,6 +46,20 @@ def test_without_a_gap_nothing_ends() -> None:
     assert Bench().book.end(1) is None
 
 
+def test_what_is_missing_for_good_is_a_gap_that_is_closed() -> None:
+    """With its reason, beside one that lasts; nobody looks for it."""
+    bench = Bench()
+    lasting = bench.book.open(Cause.CLOSED, 100, 130)
+    gap = bench.book.missing(Cause.RESTART, 90, 140, "the file is gone")
+
+    assert (90, 140, 140, "the file is gone", 50) == (
+        gap.since, gap.until, gap.closed_at, gap.note, bench.value("triage_gap_out_of_reach_seconds_total")
+    )  # fmt: skip
+    assert [gap, lasting] == bench.written[::-1]
+    assert bench.book.due(60) is None
+    assert 1 == bench.value("triage_gaps_open")
+
+
 def test_what_could_not_be_kept_is_a_gap_of_its_own() -> None:
     """Counted, beside one of the connection, until lines can be kept again."""
     bench = Bench()

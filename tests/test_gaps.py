@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from pipeline.backoff import Cause
 from pipeline.gaps import DAY_S, REACH_S, Checkpoint, Gap, after_restart, forgotten, open_gap
@@ -43,6 +44,16 @@ def test_what_is_older_than_search_reaches_is_said() -> None:
 
     assert NOW - REACH_S == gap.reach(NOW)[0]
     assert 3 * DAY_S == gap.swept(NOW, 0, 0, 3 * DAY_S).swept(NOW, 0, 0).out_of_reach_s
+
+
+@pytest.mark.parametrize(
+    ("place", "mark", "proof"), [(None, None, None), ("7:42", "7:42", None), ("7:42|ab:1", "7:42", "ab:1")]
+)
+def test_a_checkpoint_keeps_a_place_in_two_parts(place: str | None, mark: str | None, proof: str | None) -> None:
+    """Earlier versions find the mark as they know it."""
+    checkpoint = Checkpoint(NOW).at(place)
+
+    assert (place, mark, proof) == (checkpoint.place, checkpoint.mark, checkpoint.proof)
 
 
 def test_a_restart_is_a_gap_and_a_first_start_is_none() -> None:

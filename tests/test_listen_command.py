@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -178,3 +179,40 @@ def test_a_file_in_place_of_x(settings: Settings, fake: FakeX, tmp_path: Path) -
 
     assert ["1", "2", "3"] == [one["id"] for one in values(made, "tweets")]
     assert [] == gaps(made)
+
+
+def _post(number: int) -> str:
+    return f'{{"id": "{number}", "text": "@Acme {number}", "author_id": "7"}}\n'
+
+
+def test_a_file_that_is_rotated_while_nobody_listens(settings: Settings, fake: FakeX, tmp_path: Path) -> None:
+    """From before its first line on, nothing is missed and there is no gap, until the old file is gone: one says so."""
+    made = settings_for(settings, fake, tmp_path)
+    path, old = tmp_path / "posts.jsonl", tmp_path / "posts.jsonl.1"
+    path.touch()
+    began = time()
+    with running(made, SystemClock(), path) as one:
+        until(lambda: one.connected, "it is read")
+    for number in (1, 3):
+        with path.open("a") as file:
+            file.write(_post(number))
+        path.rename(old)
+        path.write_text(_post(number + 1))
+        with running(made, SystemClock(), path):
+            until(lambda: len(values(made, "tweets")) == number + 1, "both files")  # noqa: B023 - called at once
+        assert [] == gaps(made)
+    path.unlink()
+    (tmp_path / "new").write_text(_post(5))
+    (tmp_path / "new").rename(path)
+    with running(made, SystemClock(), path) as one:
+        until(lambda: len(values(made, "tweets")) == 5, "the new file")
+        path.write_text(_post(6))  # in place
+        until(lambda: len(values(made, "tweets")) == 6, "what is new in it")
+
+    assert ["1", "2", "3", "4", "5", "6"] == [post["id"] for post in values(made, "tweets")]
+    gap, cut = gaps(made)
+    assert ("closed", True) == (cut["cause"], gap["since"] < cut["since"])
+    assert ("restart", True) == (gap["cause"], began - 60 < gap["since"] < gap["until"] <= gap["closed_at"])
+    assert "is not read" in gap["note"]
+    assert any("is not read" in line for line in one.said)
+    assert 1 == one.value("triage_gaps_total", cause="restart")

@@ -1,6 +1,6 @@
 """Writes what this version puts into Kafka for a small story, a record a line.
 
-    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/7.jsonl
+    PYTHONPATH=. python tests/upgrade/make_golden.py tests/upgrade/golden/8.jsonl
 
 Each format that was ever released, or run, has its file in golden/. A version from before there was this script makes
 its file with PYTHONPATH set to it. Where a format changes, the new file stands beside the old ones, which stay.
@@ -139,10 +139,26 @@ def of_others() -> Iterator[Record]:
         yield Record("replies.log", 0, 0, WALL, answer.id.encode(), encode_answer(answer))
 
 
+def of_files() -> Iterator[Record]:
+    """What the listener keeps of a file that it follows; versions before have another mark, and no gap of their own."""
+    try:
+        from pipeline.backoff import Cause
+        from pipeline.file_places import Trail
+        from pipeline.gaps import Checkpoint, open_gap
+    except ImportError:
+        return
+    trail = Trail()
+    trail.add(b'{"id":"1","text":"@Acme where is it","author_id":"7"}\n')
+    checkpoint = Checkpoint(1.5).at(trail.place(7, WALL * 1_000_000).mark)
+    yield Record("listener.state", 0, 2, WALL, b"checkpoint/file:posts.jsonl", _json(checkpoint))
+    gap = open_gap("file:posts.jsonl", Cause.RESTART, 1.0, 2.0, 0).ended(2.0).given_up(2.0, "the file is gone")
+    yield Record("listener.state", 0, 3, WALL, f"gap/{gap.id}".encode(), _json(gap))
+
+
 def lines() -> list[str]:
     """All of it."""
     story = list(Teller().story())
-    records = [*tweets(), *story, *kept(story), *of_others()]
+    records = [*tweets(), *story, *kept(story), *of_others(), *of_files()]
     return [msgspec.json.encode(_line(one)).decode() for one in records]
 
 

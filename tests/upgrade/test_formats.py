@@ -108,6 +108,14 @@ def test_records_read_by_earlier_versions(topic: str) -> None:
     assert [before.READERS[topic](value) for value in values] or topic in ("queue.proactive", "queue.engagement")
 
 
+def test_marks_of_files_read_by_earlier_versions() -> None:
+    """Inode and offset, and nothing else: with anything more they would begin the file anew."""
+    [one] = [one for one in records(NEWEST, "listener.state") if one.key == b"checkpoint/file:posts.jsonl"]
+    checkpoint = msgspec.json.decode(one.value or b"", type=Checkpoint)
+
+    assert ("7:54", True) == (checkpoint.mark, bool(checkpoint.proof))
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
