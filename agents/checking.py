@@ -135,7 +135,7 @@ class Checking:
     def _ask(self, ids: list[str]) -> Answer:
         answer = self._call(ids)
         self._metrics.limit(Route.POSTS.value, answer.limit.limit, answer.limit.remaining)
-        self._metrics.reading.read(Route.POSTS, len(page(answer.body).envelopes))
+        self._metrics.reading.read(Route.POSTS, page(answer.body).ids)
         return answer
 
 

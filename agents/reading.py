@@ -131,7 +131,7 @@ class DirectMessages(Reading):
         answer = self._call(token)
         self._metrics.limit(Route.DM.value, answer.limit.limit, answer.limit.remaining)
         found = events(answer.body, self._brand, own, self._talks)
-        self._metrics.reading.read(Route.DM, len(found.ids))
+        self._metrics.reading.read(Route.DM, found.ids)
         if found.unplaced:
             self._metrics.lost.labels("no_customer").inc(found.unplaced)
         new = [_message(one) for one in found.messages if int(one.id) > self.since]
@@ -163,7 +163,7 @@ class OwnTimeline(Reading):
         answer = self._call(str(self.since), token)
         found = page(answer.body, [self._tag])
         self._metrics.limit(Route.TIMELINE.value, answer.limit.limit, answer.limit.remaining)
-        self._metrics.reading.read(Route.TIMELINE, len(found.envelopes))
+        self._metrics.reading.read(Route.TIMELINE, found.ids)
         taken = [take(envelope, self._brands) for envelope in found.envelopes]
         ids = [_id(envelope) for envelope in found.envelopes]
         return parcels(taken), ids, found.next_token

@@ -18,7 +18,7 @@ from agents.outlet import Outlet
 from agents.remembering import remember
 from agents.sources import Source
 from agents.spans import Spans
-from agents.spill import Spill
+from agents.spill import Spill, folder_of
 from pipeline.backoff import Backoff, Cause, Schedule
 from pipeline.clocks import Clock
 from pipeline.errors import BrokerError, TriageError
@@ -85,8 +85,9 @@ class Session:
         gaps = [gap for gap in known.gaps if gap.source == source.name]
         self.book = GapBook(source.name, gaps, metrics, self._state.gap)
         quiet = Quiet(share=limits.quiet_share, posts=limits.quiet_posts)
+        folder = folder_of(limits.spill.folder, settings.topics.prefix, limits.group)
         self.outlet = Outlet(
-            settings, self._producer, Spill(limits.spill.folder, limits.spill.bytes, limits.spill.kept_s), seen=seen,
+            settings, self._producer, Spill(folder, limits.spill.bytes, limits.spill.kept_s), seen=seen,
             quiet=quiet, metrics=metrics, clock=clock, on_lost=self._lost, on_stop=self._stop_with,
             spans=outside.spans,
         )  # fmt: skip

@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from collections import deque
+from hashlib import sha256
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,19 @@ PIECE_BYTES = 16 * 1024 * 1024
 _HEAD = struct.Struct(">I")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, bytes, float, str | None]).decode
+
+
+def folder_of(root: Path, prefix: str, group: str) -> Path:
+    """An installation's own folder below `root`: another one on this machine must not send what it has spilled.
+
+    What a version before these folders left in `root` is taken along.
+    """
+    own = root / sha256(f"{prefix}\x1f{group}".encode()).hexdigest()[:16]
+    for path in sorted(root.glob("*.spill")):
+        own.mkdir(mode=0o700, exist_ok=True)
+        if not (own / path.name).exists():
+            path.rename(own / path.name)
+    return own
 
 
 class Spill:

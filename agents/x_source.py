@@ -157,7 +157,7 @@ class XSource:
         reading, line = self._metrics.reading, heard.line
 
         def on_line(raw: bytes) -> None:
-            reading.posts[Route.STREAM] += 1
+            reading.came()
             line(raw, None)
 
         ended = stream.run(on_line, heard.alive, heard.opened)
@@ -315,7 +315,7 @@ class XSearch:
             answer = self._source.page(ask, self._since, self._until)
             found = page(answer.body, [ask.tag])
             self._sweep.answered(found)
-            self._source.metrics.reading.read(ask.route, len(found.envelopes))
+            self._source.metrics.reading.read(ask.route, found.ids)
             self._together.add(found.envelopes)
         more = self._sweep.next() is not None
         if not more or len(self._together) > ENOUGH:

@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.backoff import Cause
-from pipeline.gaps import Gap
+from pipeline.gaps import DAY_S, Gap
 from pipeline.metrics import LAG_BUCKETS, BatchHistogram
 from pipeline.settings_listener import Prices
 from pipeline.sweeps import Route
 
 HAND_OVER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
 MONTH_S = 30 * 86_400.0
+MOST_REMEMBERED = 500_000
+"""Ids that were read today, 60 MB at most: beyond them all begins anew, and some are counted as paid for twice."""
 _SOONEST_S = 3600.0
 """Before an hour is over, what it comes to in a month is told as if it were."""
 
 
 class Reading:
-    """What was read and what that costs, since this listener counts."""
+    """What was read and what that costs, since this listener counts; `now` gives seconds since 1970.
 
-    def __init__(self, prices: Prices, started: float) -> None:
+    X charges the same post once a UTC day, whoever reads it again that day (a soft guarantee: docs.x.com, pricing). So
+    what is asked for again, by a second sweep or a look-up, is paid for once; a post of the stream counts when it
+    comes, and once more when it is first asked for, for the stream's are too many to be remembered: the figure is an
+    upper bound.
+    """
+
+    def __init__(self, prices: Prices, now: Callable[[], float]) -> None:
         self._prices = {route: float(getattr(prices, route.value)) for route in Route}
-        self._started = started
+        self._now = now
+        self._started = now()
+        self._day = 0
+        self._today: set[str] = set()
         self.posts = dict.fromkeys(Route, 0)
+        self._paid = dict.fromkeys(Route, 0)
 
-    def read(self, route: Route, posts: int) -> None:
-        """So many came by a route; each is paid for, whether it is new or not."""
-        self.posts[route] += posts
+    def came(self) -> None:
+        """One by the stream."""
+        self.posts[Route.STREAM] += 1
+        self._paid[Route.STREAM] += 1
+
+    def read(self, route: Route, ids: Sequence[str]) -> None:
+        """These came by a route other than the stream; those not read yet today are paid for."""
+        day = int(self._now() // DAY_S)
+        if day != self._day or len(self._today) > MOST_REMEMBERED:
+            self._day, self._today = day, set()
+        new = set(ids) - self._today
+        self._today |= new
+        self.posts[route] += len(ids)
+        self._paid[route] += len(new)
 
     def dollars(self, route: Route) -> float:
         """What a route has cost so far."""
-        return self.posts[route] * self._prices[route]
+        return self._paid[route] * self._prices[route]
 
     def a_month(self, route: Route, now: float) -> float:
         """What 30 days cost if it goes on like this."""
@@ -68,7 +91,7 @@ class ListenerMetrics:
     def __init__(self, registry: CollectorRegistry, prices: Prices, now: Callable[[], float]) -> None:
         self.registry = registry
         ProcessCollector(registry=registry)
-        self.reading = Reading(prices, now())
+        self.reading = Reading(prices, now)
         ReadingMetrics(self.reading, now, registry)
         self.build = Info("triage_build", "Which program this is.", registry=registry)
         self._declare_gaps(registry)

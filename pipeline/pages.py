@@ -45,6 +45,8 @@ class Page(NamedTuple):
     """The posts of a page, newest first as X gives them, and how to go on."""
 
     envelopes: list[bytes]
+    ids: list[str]
+    """Of the posts, as X counts them; empty where one has none."""
     next_token: str | None
     newest_id: str | None
 
@@ -75,7 +77,14 @@ def page(body: bytes, tags: Sequence[str] = ()) -> Page:
         envelopes = _envelopes(answer.data, answer.includes, rules)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(Reason.NOT_JSON, f"X's answer cannot be read: {error}") from error
-    return Page(envelopes, answer.meta.next_token, answer.meta.newest_id)
+    return Page(envelopes, [_identity(raw) for raw in answer.data], answer.meta.next_token, answer.meta.newest_id)
+
+
+def _identity(raw: msgspec.Raw) -> str:
+    try:
+        return _included(raw).id or ""
+    except msgspec.DecodeError:
+        return ""
 
 
 def _envelopes(data: list[msgspec.Raw], includes: dict[str, list[msgspec.Raw]], rules: bytes) -> list[bytes]:

@@ -53,7 +53,8 @@ def _slip(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return "it holds a character that YAML does not know"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub(lambda one: one[0] if len(one[0]) < 4 else '...', problem)}"
+    said = _QUOTED.sub(lambda one: one[0] if len(one[0]) < 4 else "...", problem)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}"
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_a_page_is_split_with_what_each_post_refers_to() -> None:
     body = {"data": [_post("2"), _post("1", author_id="8")], "includes": {"users": users}}
     found = page(json.dumps(body | {"meta": {"next_token": "n", "newest_id": "2"}}).encode(), ["acme:own"])
 
-    assert ("n", "2") == found[1:]
+    assert (["2", "1"], "n", "2") == found[1:]
     assert {
         "data": _post("2"),
         "includes": {"users": users[:1]},
@@ -76,7 +76,7 @@ def test_a_page_is_split_with_what_each_post_refers_to() -> None:
 
 def test_an_empty_page_and_a_broken_one() -> None:
     """No posts are no error; no JSON is."""
-    assert ([], None, None) == page(b'{"meta": {"result_count": 0}}')
+    assert ([], [], None, None) == page(b'{"meta": {"result_count": 0}}')
     with pytest.raises(BadMessage, match="cannot be read"):
         page(b"<html>")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.line import Line
-from agents.spill import Spill
+from agents.spill import Spill, folder_of
 
 
 def _line(number: int) -> Line:
@@ -71,6 +71,22 @@ def test_what_another_one_left_is_taken_up(folder: Path) -> None:
     second.append(_line(7))
 
     assert [_line(0), _line(1), _line(7)] == _all(second)
+    second.close()
+
+
+def test_each_installation_has_a_folder_of_its_own(folder: Path) -> None:
+    """What one has spilled is not the other's to send; what lies there from before such folders goes along with one."""
+    old = Spill(folder, 10**6, 60)
+    old.append(_line(0))
+    old.close()
+    ours, theirs = folder_of(folder, "a.", "listener"), folder_of(folder, "b.", "listener")
+    first, second = Spill(ours, 10**6, 60), Spill(theirs, 10**6, 60)
+    first.append(_line(1))
+    second.append(_line(2))
+
+    assert [_line(0), _line(1)] == _all(first)
+    assert [_line(2)] == _all(second)
+    first.close()
     second.close()
 
 
