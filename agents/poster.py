@@ -208,8 +208,8 @@ class Poster:
             if reply.force and not under_way.reply.force:
                 under_way.posting.reply = reply
             return
-        posting = Posting(reply, self._log.entries.get(reply.id), self._rules)
-        item = Item(posting, place, record.value or b"", of(record.headers), self._turns.whose(reply))
+        posting = Posting(reply, self._log.entries.get(reply.id), self._rules, self._turns.whose(reply))
+        item = Item(posting, place, record.value or b"", of(record.headers))
         self._outbox.add(item)
         self._asked_at[reply.id] = record.timestamp
 

@@ -26,7 +26,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from pipeline.errors import Reason
-from pipeline.replies import Reply
+from pipeline.kept import Key
+from pipeline.replies import Reply, named_in
 from pipeline.settings_poster import Poster
 
 FIRST_LOOK_MS = 2_000
@@ -154,10 +155,12 @@ class Posting:
         reply: the answer.
         entry: what replies.log says of it; None: nothing.
         rules: how long to wait for what.
+        whose: the conversation in which it is; None: the one that it names.
     """
 
-    def __init__(self, reply: Reply, entry: Entry | None, rules: Rules) -> None:
+    def __init__(self, reply: Reply, entry: Entry | None, rules: Rules, whose: Key | None = None) -> None:
         self.reply = reply
+        self.whose = named_in(reply) if whose is None else whose
         self.entry = entry
         self._rules = rules
         self._next: Entry | None = None
@@ -332,8 +335,8 @@ class Posting:
             reply.kind,
             now,
             now,
-            reply.customer or "",
-            reply.conversation_id or "",
+            self.whose.customer,
+            self.whose.conversation,
             reply.parent or "",
             0 if before is None else before.attempt,
             reply.force,
