@@ -46,7 +46,9 @@ from pipeline.traces import going_on, of
 
 log = logging.getLogger(__name__)
 MOST_UNDER_WAY = 2000
-"""So many answers are read ahead at most."""
+"""So many answers are read ahead at most ..."""
+MOST_A_TURN = 50
+"""... and so many in one turn: each may take half a second, where no conversation has its post."""
 IDLE_MS = 200
 JOIN_MS = 2000
 COMMIT_WITHIN_MS = 30_000
@@ -163,7 +165,11 @@ class Poster:
         elif self._consumer.paused():
             self._consumer.resume(*assigned)
         try:
-            return [one for some in self._consumer.poll(timeout_ms=timeout_ms).values() for one in some]
+            return [
+                one
+                for some in self._consumer.poll(timeout_ms=timeout_ms, max_records=MOST_A_TURN).values()
+                for one in some
+            ]
         except KafkaError as error:
             raise BrokerError(f"replies cannot be read ({error!r}): check the broker, and the right to read") from error
 
@@ -208,8 +214,8 @@ class Poster:
             if reply.force and not under_way.reply.force:
                 under_way.posting.reply = reply
             return
-        posting = Posting(reply, self._log.entries.get(reply.id), self._rules)
-        item = Item(posting, place, record.value or b"", of(record.headers), self._turns.whose(reply))
+        posting = Posting(reply, self._log.entries.get(reply.id), self._rules, self._turns.whose(reply))
+        item = Item(posting, place, record.value or b"", of(record.headers))
         self._outbox.add(item)
         self._asked_at[reply.id] = record.timestamp
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from agents.hashed import hashed
 from agents.turns_seen import TurnsSeen
 from pipeline import reply_events
@@ -12,7 +14,7 @@ from pipeline.errors import BadMessage
 from pipeline.kept import Key
 from pipeline.outbox import Item, Place
 from pipeline.posting import Entry
-from pipeline.replies import Reply, Whose, whose
+from pipeline.replies import Whose, whose
 from pipeline.reply_events import Event
 from pipeline.route import Place as Source
 from pipeline.settings import Settings
@@ -42,8 +44,12 @@ class Outputs:
 
     def outcome(self, item: Item, entry: Entry, warnings: tuple[str, ...], asked_at: int) -> None:
         """What came of an answer, and where it failed, the answer itself."""
-        event = reply_events.outcome(item.reply, entry, warnings, self._revision(item.reply))
-        self._tell(event, item.reply, item.trace)
+        key = item.whose  # a helpdesk may be mistaken in it
+        reply = msgspec.structs.replace(
+            item.reply, customer=key.customer or None, conversation_id=key.conversation or None
+        )
+        event = reply_events.outcome(reply, entry, warnings, self._turns.revision(key))
+        self._tell(event, key, reply.partition, item.trace)
         if reply_events.is_dead(entry):
             why = reply_events.why(entry)
             self._dead(item.reply.id.encode(), item.value, item.places[0], why, asked_at, item.trace)
@@ -61,21 +67,19 @@ class Outputs:
         known = whose(value)
         if known is not None:
             where = f"{place.topic}:{place.partition}:{place.offset}"
-            self._tell(reply_events.refusal(known, error, timestamp, where, self._revision(known)), known, trace)
+            named = Key(known.customer or "", known.brand, known.conversation_id or "")
+            event = reply_events.refusal(known, error, timestamp, where, self._turns.revision(named))
+            self._tell(event, named, known.partition, trace)
         self._dead(key, value, place, error, timestamp, trace)
         return known
 
-    def _tell(self, event: Event, about: Reply | Whose, trace: bytes | None) -> None:
-        partition = self._turns.partition(_key(about))
+    def _tell(self, event: Event, key: Key, named: int | None, trace: bytes | None) -> None:
+        partition = self._turns.partition(key)
         if partition is None:
-            named = about.partition
             fits = named is not None and 0 <= named < self._partitions and not self._grown
             partition = named if fits else hashed(event.key) % self._partitions
         headers = [*event.headers, *([] if trace is None else [(TRACE_HEADER, self._onward(trace))])]
         self._send(RESPONSES, event.key, event.value, headers, partition)
-
-    def _revision(self, about: Reply | Whose) -> int:
-        return self._turns.revision(_key(about))
 
     def _dead(
         self,
@@ -88,7 +92,3 @@ class Outputs:
     ) -> None:
         where = Source(self._replies, place.partition, place.offset, timestamp, trace=trace)
         self._send(REPLIES_DEAD, key, value, dead_headers(error, where, "post"), None)
-
-
-def _key(about: Reply | Whose) -> Key:
-    return Key(about.customer or "", about.brand, about.conversation_id or "")

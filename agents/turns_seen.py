@@ -9,7 +9,7 @@ from agents import clients
 from pipeline.answered import asked_in
 from pipeline.brands import OTHER
 from pipeline.errors import BadMessage, BrokerError
-from pipeline.kept import TOLD, Key, decode, head
+from pipeline.kept import TOLD, Key, decode, encode_id, head
 from pipeline.replies import Reply, named_in
 from pipeline.turns import Conversation
 
@@ -60,7 +60,8 @@ class TurnsSeen:
         named, post = named_in(reply), reply.parent
         if post is None or self._has(named.encoded(), post):
             return named
-        some = (key for key, (_, value) in self._states.items() if post.encode() in value and key != TOLD)
+        name = encode_id(post)  # with its length before it, or the digits of an id could be anywhere
+        some = (key for key, (_, value) in self._states.items() if name in value and key != TOLD)
         found = (Key.of(key) for key in some if self._has(key, post))
         return next((key for key in found if key.brand in (reply.brand, OTHER.name)), named)
 

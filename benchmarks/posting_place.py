@@ -20,11 +20,14 @@ from agents import clients, topics
 from agents.children import end_with_parent
 from agents.fake_x import FakeX
 from agents.poster_worker import run_poster
+from pipeline import kept
 from pipeline import settings as settings_module
 from pipeline.clocks import Clock
+from pipeline.kept import Key
 from pipeline.replies import Reply, encode
-from pipeline.topics import REPLIES, REPLIES_DEAD, REPLIES_LOG, RESPONSES
+from pipeline.topics import CONVERSATIONS, REPLIES, REPLIES_DEAD, REPLIES_LOG, RESPONSES
 from pipeline.traces import TRACE_HEADER
+from pipeline.turns import Conversation
 
 PROGRAM = str(Path(__file__).parent / "dying_poster.py")
 KILLED_TIMES = {"call_timeout_s": 2, "shown_after_s": 1, "unknown_after_s": 20}
@@ -97,6 +100,11 @@ class Desk:
         """Send a record to `replies`."""
         name, headers = self.settings.topics.name(REPLIES), [] if trace is None else [(TRACE_HEADER, trace)]
         self._producer.send(name, value, b"any", partition=partition, headers=headers).get(30)
+
+    def keep(self, key: Key, conversation: Conversation, partition: int) -> None:
+        """Write a state, as the responses worker does."""
+        name = self.settings.topics.name(CONVERSATIONS)
+        self._producer.send(name, kept.encode(conversation), key.encoded(), partition=partition).get(30)
 
     def records(self, topic: str) -> list[Any]:
         """What stands in a topic."""

@@ -24,7 +24,8 @@ def answered(reply: Reply, conversation: Conversation | None, ours: Iterable[Ent
         return None
     asked = None if conversation is None else asked_in(conversation, reply.parent)
     if conversation is not None and asked is not None:
-        for turn in conversation.turns:
+        past = [] if conversation.summed is None else conversation.summed.past
+        for turn in (*past, *conversation.turns):
             if turn.end is End.ANSWERED and turn.opened <= asked.at <= turn.ended:
                 who = turn.who or "the brand"
                 return f"its turn is answered already, by {who} in {turn.answer}: force it, or leave it"
@@ -40,8 +41,9 @@ def answered(reply: Reply, conversation: Conversation | None, ours: Iterable[Ent
 
 
 def asked_in(conversation: Conversation, post: str | None) -> Fact | None:
-    """The customer's post of that id in a conversation."""
-    return next((fact for fact in conversation.facts if fact.id == post and fact.kind is Kind.ASKED), None)
+    """The customer's post of that id in a conversation, also where its turn is summed up."""
+    found = conversation.fact(post or "")
+    return None if found is None or found.kind is not Kind.ASKED else found
 
 
 def _same(entry: Entry, reply: Reply, asked: Fact | None) -> bool:

@@ -27,6 +27,8 @@ class Head(msgspec.Struct, array_like=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode
+encode_id = msgspec.msgpack.Encoder().encode
+"""An id as it lies within a state."""
 decode = msgspec.msgpack.Decoder(Conversation).decode
 head = msgspec.msgpack.Decoder(Head).decode
 encode_facts = msgspec.json.Encoder().encode

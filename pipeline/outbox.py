@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.kept import Key
 from pipeline.posting import Do, Entry, Posting, Step
-from pipeline.replies import Reply, named_in
+from pipeline.replies import Reply
 
 
 class Place(NamedTuple):
@@ -27,15 +27,10 @@ class Item:
         place: of its record.
         value: of its record.
         trace: the header of its record, as it came.
-        whose: the conversation in which it is; None: the one that it names.
     """
 
-    def __init__(
-        self, posting: Posting, place: Place, value: bytes, trace: bytes | None = None, whose: Key | None = None
-    ) -> None:
+    def __init__(self, posting: Posting, place: Place, value: bytes, trace: bytes | None = None) -> None:
         self.posting = posting
-        self.whose = named_in(posting.reply) if whose is None else whose
-        """Answers of one conversation go out in their order."""
         self.places = [place]
         self.value = value
         self.trace = trace
@@ -46,6 +41,11 @@ class Item:
     def reply(self) -> Reply:
         """The answer."""
         return self.posting.reply
+
+    @property
+    def whose(self) -> Key:
+        """The conversation in which it is: answers of one go out in their order."""
+        return self.posting.whose
 
 
 class Route(NamedTuple):

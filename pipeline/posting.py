@@ -26,7 +26,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from pipeline.errors import Reason
-from pipeline.replies import Reply
+from pipeline.kept import Key
+from pipeline.replies import Reply, named_in
 from pipeline.settings_poster import Poster
 
 FIRST_LOOK_MS = 2_000
@@ -83,9 +84,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reset_at: float | None = None
     """... until then."""
     not_before: int = 0
-    """Of INTENT: X takes no more of this account's before then (ms), as it said, or as we wait where it did not say."""
+    """X takes no more of this account's before then (ms), as it said, or as we wait where it did not say; kept whatever
+    becomes of the answer meanwhile, until that is over."""
     no_look_before: int = 0
-    """Of SENDING and INTENT: X shows this account nothing before then (ms)."""
+    """X shows this account nothing before then (ms); kept likewise."""
 
     def blocked(self) -> int:
         """Until when X takes nothing more on the route of this answer; 0: it did not say so."""
@@ -153,10 +155,12 @@ class Posting:
         reply: the answer.
         entry: what replies.log says of it; None: nothing.
         rules: how long to wait for what.
+        whose: the conversation in which it is; None: the one that it names.
     """
 
-    def __init__(self, reply: Reply, entry: Entry | None, rules: Rules) -> None:
+    def __init__(self, reply: Reply, entry: Entry | None, rules: Rules, whose: Key | None = None) -> None:
         self.reply = reply
+        self.whose = named_in(reply) if whose is None else whose
         self.entry = entry
         self._rules = rules
         self._next: Entry | None = None
@@ -331,23 +335,32 @@ class Posting:
             reply.kind,
             now,
             now,
-            reply.customer or "",
-            reply.conversation_id or "",
+            self.whose.customer,
+            self.whose.conversation,
             reply.parent or "",
             0 if before is None else before.attempt,
             reply.force,
+            not_before=0 if before is None else _ahead(before.not_before, now),
+            no_look_before=0 if before is None else _ahead(before.no_look_before, now),
         )
 
     def _as(self, state: State, now: int, **changes: object) -> Entry:
         """The entry in another state: what was said of the one before does not hold any more."""
         plain: dict[str, object] = {"unavailable": False, "known": False, "answer_id": "", "reason": "", "detail": ""}
-        plain |= {"remaining": None, "reset_at": None, "not_before": 0, "no_look_before": 0}
-        return msgspec.structs.replace(self._entry(), state=state, at=now, **(plain | changes))
+        plain |= {"remaining": None, "reset_at": None}
+        entry = self._entry()  # what X said of its limits is of the account, and outlives that
+        plain |= {"not_before": _ahead(entry.not_before, now), "no_look_before": _ahead(entry.no_look_before, now)}
+        return msgspec.structs.replace(entry, state=state, at=now, **(plain | changes))
 
     def _entry(self) -> Entry:
         if self.entry is None:
             raise ValueError(f"{self.reply.id}: nothing is written down yet")
         return self.entry
+
+
+def _ahead(until: int, now: int) -> int:
+    """A time as long as it is to come; then 0, which says nothing."""
+    return until if until > now else 0
 
 
 Outcome = Literal["reply_posted", "reply_failed", "reply_unknown", "reply_held"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.answered import answered
+from pipeline.answered import answered, asked_in
 from pipeline.changes import advance
 from pipeline.facts import Fact, Kind
 from pipeline.posting import Entry, State
@@ -86,3 +86,22 @@ def test_others_answer_no_turn(kind: str) -> None:
     reply = msgspec.structs.replace(REPLY, kind=kind)
 
     assert answered(reply, conversation(*FACTS), [OURS]) is None
+
+
+def test_by_a_turn_that_is_summed_up() -> None:
+    """A long conversation keeps its older posts in a sum: what was answered there is answered."""
+    facts = [
+        fact
+        for at in range(MINUTE, 200 * MINUTE, MINUTE)
+        for fact in (
+            Fact(at, Kind.ASKED, f"{at}", 0, place=at),
+            Fact(at + 1, Kind.ANSWERED, f"a{at}", who="kim", parent=f"{at}"),
+        )
+    ]
+    state = advance(Conversation(), facts, 201 * MINUTE, POLICY).conversation
+
+    assert state.summed is not None
+    assert asked_in(state, f"{MINUTE}") is not None
+    assert f"its turn is answered already, by kim in a{MINUTE}: force it, or leave it" == answered(
+        to(f"{MINUTE}"), state, ()
+    )

@@ -18,8 +18,12 @@ from benchmarks.posting_place import Desk, Posting, pause, until
 from pipeline import contracts, traces
 from pipeline.clocks import ScaledClock
 from pipeline.errors import SettingsError
+from pipeline.facts import Fact, Kind
+from pipeline.kept import Key
 from pipeline.posting import decode
+from pipeline.replies import Reply
 from pipeline.topics import REPLIES_LOG, RESPONSES
+from pipeline.turns import Conversation
 
 FACTOR = 60.0
 
@@ -300,6 +304,47 @@ def test_a_second_answer_is_held_whatever_it_says_of_whose_it_is(
 
     assert "reply_held" == held
     assert {first.text: 1} == desk.on_x()
+
+
+@pytest.fixture
+def known(desk: Desk) -> Reply:
+    """An answer to the second of two posts of one conversation that the responses worker knows, in partition 2."""
+    first, second = desk.asked(), desk.asked()
+    key = Key(first.customer or "", "acme", first.conversation_id or "")
+    facts = [Fact(number, Kind.ASKED, one.parent or "", 0) for number, one in enumerate((first, second), 1)]
+    desk.keep(key, Conversation(facts=facts, version=7), 2)
+    return msgspec.structs.replace(second, conversation_id=first.conversation_id)
+
+
+def test_it_is_told_where_its_conversation_is(desk: Desk, fast: ScaledClock, known: Reply) -> None:
+    """A helpdesk is mistaken in both: what came of it stands with the conversation's other records, and says whose."""
+    wrong = msgspec.structs.replace(known, customer="78", conversation_id="77")
+    with Posting(desk.settings, clock=fast):
+        desk.send(wrong)
+        desk.wait_for(wrong.id)
+
+    [told] = desk.records(RESPONSES)
+    value = json.loads(told.value)
+    assert (2, known.customer, known.conversation_id) == (told.partition, value["customer"], value["conversation_id"])
+    assert (7, (known.customer or "").encode()) == (value["revision"], told.key)
+
+
+def test_a_second_answer_to_a_turn_is_held_after_one_that_was_mistaken(
+    desk: Desk, fast: ScaledClock, known: Reply
+) -> None:
+    """The first names another conversation; the second answers another post of the same turn, also after a restart."""
+    key = (known.customer or "", known.conversation_id or "")
+    wrong = msgspec.structs.replace(known, customer="78", conversation_id="77")
+    second = msgspec.structs.replace(known, id="second", text="And another thing", post_id=f"x:{key[1]}")
+    with Posting(desk.settings, clock=fast):
+        desk.send(wrong)
+        desk.wait_for(wrong.id)
+    with Posting(desk.settings, clock=fast):
+        desk.send(second)
+        held = desk.wait_for(second.id)[second.id]
+
+    assert "reply_held" == held
+    assert {known.text: 1} == desk.on_x()
 
 
 def test_order_of_a_conversation(desk: Desk, fast: ScaledClock) -> None:

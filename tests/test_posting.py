@@ -266,6 +266,40 @@ def test_limited_goes_back() -> None:
     assert State.INTENT is log(posting, 7).state
 
 
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_limit_stays_said_while_it_holds(forced: bool) -> None:
+    """Somebody answers in the wait, so that it is held, or forced then: whoever posts next knows of the limit."""
+    posting = sending()
+    posting.called()
+    posting.limited(7, 900)
+    log(posting, 7)
+    posting.not_looked(8, limited=True)
+    log(posting, 7)
+
+    held = posting.step(8, lambda: "answered").entry
+    assert held is not None
+    posting.logged(held)
+    if forced:
+        posting.reply = msgspec.structs.replace(REPLY, force=True)
+        assert State.INTENT is log(posting, 9).state
+    assert posting.entry is not None
+    assert (State.INTENT if forced else State.HELD, 900) == (posting.entry.state, posting.entry.blocked())
+
+
+def test_a_limit_that_is_over_is_not_said_any_more() -> None:
+    """When it goes out again, for X and for looks."""
+    posting = sending()
+    posting.called()
+    posting.limited(7, 900)
+    log(posting, 7)
+    posting.not_looked(800, limited=True)
+    log(posting, 7)
+
+    entry = posting.step(900).entry
+    assert entry is not None
+    assert (State.SENDING, 0, 0) == (entry.state, entry.not_before, entry.no_look_before)
+
+
 def test_refused_is_final() -> None:
     """The reason stands in the log."""
     posting = sending()
