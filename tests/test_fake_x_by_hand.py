@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from patience import PATIENCE
 from x_reader import Reader, ask
 
 from agents.fake_x import FakeX
@@ -113,7 +114,7 @@ def test_the_command_serves_until_ctrl_c(tmp_path: Path) -> None:
             with urlopen(f"{url}/fake/counts", timeout=5) as answer:
                 counts = json.load(answer)
             process.send_signal(signal.SIGINT)
-            code = process.wait(10)
+            code = process.wait(10 * PATIENCE)
         finally:
             process.kill()
 
