@@ -65,6 +65,8 @@ class Kafka(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if any("@" in server for server in self.bootstrap_servers):
+            raise ValueError("kafka.bootstrap_servers: no user and no password may stand there: they are shown")
         if self.min_insync_replicas > self.replication_factor:
             raise ValueError(
                 f"kafka.min_insync_replicas is {self.min_insync_replicas} and kafka.replication_factor only "

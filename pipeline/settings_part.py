@@ -29,7 +29,7 @@ Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _without_login(url: str) -> str:
-    if "@" in url.partition("://")[2].partition("/")[0]:
+    if "@" in url:
         raise ValueError("no user and no password may stand in this address: it is shown")
     return url
 

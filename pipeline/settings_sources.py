@@ -43,6 +43,8 @@ def read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read as YAML: {_slip(error)}") from None  # its text quotes the file
     except (UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
+    except (ValueError, RecursionError):  # a date that is none, a tag that does not fit: their words quote the file
+        raise SettingsError(f"{path}: no YAML: put what is no word and no number in quotes") from None
     if not isinstance(file or {}, dict):
         raise SettingsError(f"{path}: the file must hold keys and values")
     return file or {}
@@ -81,10 +83,17 @@ def refuse_unknown_variables(known: set[str]) -> None:
 def readable(error: ValidationError) -> str:
     """What is wrong, a line for each key."""
     lines = [
-        f"{'.'.join(str(part) for part in found['loc']) or 'settings'}: {_said(found['type'], found['msg'])}"
+        f"{'.'.join(_name(part) for part in found['loc']) or 'settings'}: {_said(found['type'], found['msg'])}"
         for found in error.errors()
     ]
     return "settings are wrong:\n  " + "\n  ".join(lines)
+
+
+def _name(part: str | int) -> str:
+    """A part of a key's path; of what is no name its beginning alone, for a value may have run into it."""
+    found = re.match(r"[\w-]{0,63}", str(part))
+    shown = found[0] if found is not None else ""
+    return shown if shown == str(part) else f"{shown}..."
 
 
 def _said(kind: str, message: str) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 from benchmarks.soak_x import failures
 
 ROOT = Path(__file__).parents[2]
-P99_MS = 500.0
+P99_MS = 500.0 * PATIENCE
 """What `make soak-x` measures alone on a machine is held against 20 ms; here other tests run on the same two cores."""
 pytestmark = pytest.mark.timeout(600)
 
