@@ -14,7 +14,7 @@ import certificates
 import pytest
 import yaml
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
-from kafka.errors import TopicAuthorizationFailedError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from pydantic import SecretStr
 
 from agents import clients, topics
