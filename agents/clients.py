@@ -21,6 +21,7 @@ from agents.retrying import Client
 from pipeline.errors import BrokerError, SettingsError, TopicsError
 from pipeline.kept import Kept, Placed
 from pipeline.settings_kafka import Kafka, SaslMechanism, SecurityProtocol
+from pipeline.settings_part import secret
 
 ANSWER_WITHIN_MS = 10_000
 """So long a broker may take to answer for the first time."""
@@ -39,7 +40,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
     def token(self) -> str:
         """The current token."""
-        return _read_token(self._path)
+        return secret(None, self._path)
 
 
 class AsyncTokenFile(AsyncTokenProvider):  # type: ignore[misc]
@@ -50,7 +51,7 @@ class AsyncTokenFile(AsyncTokenProvider):  # type: ignore[misc]
 
     async def token(self) -> str:
         """The current token."""
-        return _read_token(self._path)
+        return secret(None, self._path)
 
 
 def kafka_python(kafka: Kafka) -> dict[str, Any]:
@@ -257,10 +258,3 @@ def _sasl_arguments(kafka: Kafka) -> dict[str, Any]:
     if kafka.sasl_mechanism is not SaslMechanism.OAUTHBEARER:
         arguments |= {"sasl_plain_username": kafka.sasl_username, "sasl_plain_password": kafka.password()}
     return arguments
-
-
-def _read_token(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"cannot read the token in {path}: {error.strerror}") from error

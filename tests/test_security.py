@@ -145,6 +145,9 @@ def test_oauthbearer_reads_its_token_anew(tmp_path: Path) -> None:
 
     assert ("one", "two") == (first, provider.token())
     assert "two" == asyncio.run(clients.aiokafka(kafka)["sasl_oauth_token_provider"].token())
+    file.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="no UTF-8 text"):
+        provider.token()
 
 
 def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
