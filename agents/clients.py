@@ -136,6 +136,21 @@ def admin(kafka: Kafka) -> KafkaAdminClient:
     return _connected(KafkaAdminClient, kafka)
 
 
+def cluster_of(kafka: Kafka) -> str:
+    """The id that the cluster gave itself.
+
+    Raises:
+        BrokerError: no broker answers.
+    """
+    one = admin(kafka)
+    try:
+        return str(one.describe_cluster()["cluster_id"])
+    except KafkaError as error:
+        raise BrokerError(f"the cluster does not tell its id ({error!r}): check the broker") from error
+    finally:
+        one.close()
+
+
 def stored(consumer: KafkaConsumer, topic: str, newest: int | None = None) -> Iterator[ConsumerRecord]:
     """What a topic holds now, each partition in its order, or only the newest of each; the consumer stands after it.
 

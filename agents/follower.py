@@ -13,6 +13,7 @@ import logging
 import os
 import select
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
@@ -204,7 +205,7 @@ class Follower:
         """A line; where a writer ended within one, what came behind it is a line of its own."""
         if not line.strip():
             return
-        *before, last = split(line.rstrip(b"\r"))
+        *before, last = split(line.removeprefix(BOM_UTF8).rstrip(b"\r"))  # what editors put before and behind
         for piece in before:
             heard.line(piece, None)
         heard.line(last, mark)

@@ -85,7 +85,9 @@ class Session:
         gaps = [gap for gap in known.gaps if gap.source == source.name]
         self.book = GapBook(source.name, gaps, metrics, self._state.gap)
         quiet = Quiet(share=limits.quiet_share, posts=limits.quiet_posts)
-        folder = folder_of(limits.spill.folder, settings.topics.prefix, limits.group)
+        folder = folder_of(
+            limits.spill.folder, clients.cluster_of(settings.kafka), settings.topics.prefix, limits.group
+        )
         self.outlet = Outlet(
             settings, self._producer, Spill(folder, limits.spill.bytes, limits.spill.kept_s), seen=seen,
             quiet=quiet, metrics=metrics, clock=clock, on_lost=self._lost, on_stop=self._stop_with,

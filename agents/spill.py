@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import struct
@@ -9,6 +10,7 @@ import time
 from collections import deque
 from hashlib import sha256
 from io import BufferedReader, BufferedWriter
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,12 +27,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, bytes, float, str | None]).decode
 
 
-def folder_of(root: Path, prefix: str, group: str) -> Path:
+def folder_of(root: Path, cluster: str, prefix: str, group: str) -> Path:
     """An installation's own folder below `root`: another one on this machine must not send what it has spilled.
 
     What a version before these folders left in `root` is taken along.
     """
-    own = root / sha256(f"{prefix}\x1f{group}".encode()).hexdigest()[:16]
+    own = root / sha256(f"{cluster}\x1f{prefix}\x1f{group}".encode()).hexdigest()[:16]
     for path in sorted(root.glob("*.spill")):
         own.mkdir(mode=0o700, exist_ok=True)
         if not (own / path.name).exists():
@@ -42,11 +44,14 @@ class Spill:
     """Used by one thread; at most `most` bytes lie there.
 
     Files that an ended listener left are read first, those older than `kept_s` are deleted unread: their posts are
-    looked for as a gap, and what X's users deleted since must not come up again.
+    looked for as a gap, and what X's users deleted since must not come up again. A folder is one process's at a time:
+    while the one that had it before still brings its lines to Kafka, this one writes beside it (FOLDER.1, ...).
     """
 
     def __init__(self, folder: Path, most: int, kept_s: float, *, piece_bytes: int = PIECE_BYTES) -> None:
         self._folder = folder
+        self._home: Path | None = None
+        self._locks: list[int] = []
         self._most = most
         self._piece_bytes = piece_bytes
         self._pieces: deque[Path] = deque()
@@ -101,27 +106,58 @@ class Spill:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        while self._locks:
+            os.close(self._locks.pop())
+        self._home = None
 
     def _find(self, kept_s: float) -> None:
-        if not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob("*.spill")):
+        beside = sorted(self._folder.parent.glob(f"{self._folder.name}.*"))
+        for folder in (self._folder, *beside):
+            if folder.is_dir() and self._claim(folder):
+                self._take_up(folder, kept_s)
+
+    def _claim(self, folder: Path) -> bool:
+        """Whether the folder is ours from now on; the kernel gives it back when this process ends."""
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except OSError as error:  # a file system without locks
+            log.warning("%s cannot be locked (%s): no two listeners may share it", folder, error.strerror)
+        self._locks.append(descriptor)
+        self._home = self._home or folder
+        return True
+
+    def _take_up(self, folder: Path, kept_s: float) -> None:
+        for path in sorted(folder.glob("*.spill")):
             found = path.stat()
             if found.st_mtime < time.time() - kept_s:
                 path.unlink()
                 continue
             self._pieces.append(path)
             self.bytes += found.st_size
-            self._number = int(path.stem) + 1
+            self._number = max(self._number, int(path.stem) + 1)
 
     def _begin(self) -> BufferedWriter:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{self._number:012}.spill"
+        path = self._own() / f"{self._number:012}.spill"
         self._number += 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # posts are nobody else's to read
         self._writer = os.fdopen(descriptor, "wb")
         self._pieces.append(path)
         return self._writer
+
+    def _own(self) -> Path:
+        """The folder that is ours; made, where none was there or all were another's."""
+        for number in count():
+            if self._home is not None:
+                break
+            folder = self._folder.with_name(f"{self._folder.name}.{number}") if number else self._folder
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._claim(folder)
+        assert self._home is not None, "one of them is free"
+        return self._home
 
     def _close_writer(self) -> None:
         if self._writer is not None:

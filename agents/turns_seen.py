@@ -55,15 +55,16 @@ class TurnsSeen:
 
         A helpdesk may be mistaken in customer or conversation, and X would take a second answer all the same. Where
         both are right no more than that state is read, else all are looked through: half a second for a million. Where
-        none has the post, it is what the answer says.
+        only another brand was asked it is that one's: the customer must not hear twice because a helpdesk was mistaken
+        in the brand. Where none has the post, it is what the answer says.
         """
         named, post = named_in(reply), reply.parent
         if post is None or self._has(named.encoded(), post):
             return named
         name = encode_id(post)  # with its length before it, or the digits of an id could be anywhere
         some = (key for key, (_, value) in self._states.items() if name in value and key != TOLD)
-        found = (Key.of(key) for key in some if self._has(key, post))
-        return next((key for key in found if key.brand in (reply.brand, OTHER.name)), named)
+        found = [Key.of(key) for key in some if self._has(key, post)]
+        return next((key for key in found if key.brand in (reply.brand, OTHER.name)), next(iter(found), named))
 
     def conversation(self, key: Key) -> Conversation | None:
         """The state of a conversation; None: it is not known (any more)."""

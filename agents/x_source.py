@@ -79,7 +79,7 @@ def require_credentials(settings: Settings) -> None:
             "x.consumer_secret, and per brand x.access_token and x.access_token_secret. To try it without an account: "
             "`triage fake-x`, or `triage listen --follow posts.jsonl`"
         )
-    for brand in settings.brands:
+    for brand in (None, *settings.brands):
         access_of(settings, brand).checked()
 
 

@@ -49,7 +49,7 @@ class Spill(Part):
     """Where posts wait on disk while Kafka is away; for a time only: checkpoints live in Kafka."""
 
     folder: Path = Path(gettempdir()) / "tweet-triage-spill"
-    """Where to: a folder of each `topics.prefix` and `listener.group` in it."""
+    """Where to: a folder of each cluster, `topics.prefix` and `listener.group` in it."""
     bytes: Annotated[int, Field(ge=0)] = 1024**3
     """So much at most; what comes then is counted, and looked for again when there is room. 0: nothing is spilled."""
     kept_s: Seconds = 24 * 3600

@@ -29,8 +29,8 @@ Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _without_login(url: str) -> str:
-    if "@" in url:
-        raise ValueError("no user and no password may stand in this address: it is shown")
+    if any(sign in url for sign in "@?#"):
+        raise ValueError("no user, password or token may stand in this address (no @, ? or #): it is shown")
     return url
 
 
@@ -52,7 +52,7 @@ def secret(value: SecretStr | None, file: Path | None) -> str:
     """
     if file is not None:
         try:
-            return file.read_text(encoding="utf-8").strip()
+            return file.read_text(encoding="utf-8-sig").strip()  # editors put a mark before it
         except OSError as error:
             raise SettingsError(f"cannot read the secret in {file}: {error.strerror}") from error
         except UnicodeDecodeError:

@@ -254,9 +254,10 @@ def test_hours_by_brand_and_queue() -> None:
         ("x: {bearer_token: [AAAAsecret]}\n", "x.bearer_token"),
         ("x: {bearer_token:AAAAsecret}\n", "x.bearer_token...: there is no such setting"),
         ("x:\n  bearer_token: !!int AAAAsecret\n", "in quotes"),
-        ("kafka: {bootstrap_servers: ['SASL://kim:AAAAsecret@host:9092']}\n", "no user and no password"),
-        ("x: {base_url: 'https://kim:AAAAsecret@x.example'}\n", "no user and no password"),
-        ("traces: {otlp_endpoint: 'http://kim:AAAAsecret@collector:4318/v1/traces'}\n", "no user and no password"),
+        ("kafka: {bootstrap_servers: ['SASL://kim:AAAAsecret@host:9092']}\n", "no user, password or token"),
+        ("x: {base_url: 'https://kim:AAAAsecret@x.example'}\n", "no user, password or token"),
+        ("x: {base_url: 'https://x.example?token=AAAAsecret'}\n", "no user, password or token"),
+        ("traces: {otlp_endpoint: 'http://kim:AAAAsecret@collector:4318/v1/traces'}\n", "no user, password or token"),
     ],
 )
 def test_a_slip_beside_a_secret_does_not_show_it(tmp_path: Path, text: str, says: str) -> None:
@@ -269,6 +270,14 @@ def test_a_slip_beside_a_secret_does_not_show_it(tmp_path: Path, text: str, says
 
     assert says in str(told.value)
     assert "AAAA" not in str(told.value)
+
+
+def test_an_editors_mark_before_a_secret(tmp_path: Path) -> None:
+    """The byte order mark that some put before UTF-8 is not part of it, nor is the line's end."""
+    file = tmp_path / "token"
+    file.write_bytes(b"\xef\xbb\xbfAAAA\r\n")
+
+    assert "AAAA" == Settings.model_validate({"x": {"bearer_token_file": file}}).x.bearer()
 
 
 def test_a_secret_that_is_no_text_is_said(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_each_installation_has_a_folder_of_its_own(folder: Path) -> None:
     old = Spill(folder, 10**6, 60)
     old.append(_line(0))
     old.close()
-    ours, theirs = folder_of(folder, "a.", "listener"), folder_of(folder, "b.", "listener")
+    ours, theirs = folder_of(folder, "c", "a.", "listener"), folder_of(folder, "d", "a.", "listener")
     first, second = Spill(ours, 10**6, 60), Spill(theirs, 10**6, 60)
     first.append(_line(1))
     second.append(_line(2))
@@ -88,6 +88,22 @@ def test_each_installation_has_a_folder_of_its_own(folder: Path) -> None:
     assert [_line(2)] == _all(second)
     first.close()
     second.close()
+
+
+def test_a_folder_in_use_is_left_alone(folder: Path) -> None:
+    """Who lost the lease may still bring its lines to Kafka while the next one spills; what is left is taken up later."""
+    first, second = Spill(folder / "ours", 10**6, 60), Spill(folder / "ours", 10**6, 60)
+    first.append(_line(1))
+    second.append(_line(2))
+
+    third = Spill(folder / "ours", 10**6, 60)
+
+    assert third.empty
+    first.close()
+    second.close()
+    fourth = Spill(folder / "ours", 10**6, 60)
+    assert [_line(1), _line(2)] == _all(fourth)
+    fourth.close()
 
 
 def test_what_is_old_is_deleted_unread(folder: Path) -> None:

@@ -49,13 +49,13 @@ def turns(settings: Settings) -> Iterator[TurnsSeen]:
         ("71", "5", "1", BOB),
         ("x:71", "9", "9", BOB),
         ("80", "7", "81", Key("7", "other", "80")),
-        ("72", "6", "70", BOB),
+        ("72", "6", "70", Key("6", "rival", "70")),
         ("2", "5", "3", Key("5", "acme", "3")),
         ("404", "5", "1", ANN),
     ],
 )
 def test_whose_it_is(turns: TurnsSeen, post: str, customer: str, conversation: str, whose: Key) -> None:
-    """Of the brand, or of no brand yet; what no state has as a customer's post is as the answer says."""
+    """Of the brand, of no brand yet, of the one that was asked; what no state has as asked is as the answer says."""
     reply = msgspec.structs.replace(REPLY, post_id=post, customer=customer, conversation_id=conversation)
 
     assert whose == turns.whose(reply)

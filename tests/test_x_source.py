@@ -208,6 +208,12 @@ def test_without_a_bearer_token() -> None:
         require_credentials(Settings())
 
 
+def test_the_apps_token_that_cannot_be_one_is_said_at_the_start() -> None:
+    """Also where no brand has an account."""
+    with pytest.raises(SettingsError, match="holds a space"):
+        require_credentials(Settings.model_validate({"x": {"bearer_token": "AA AA"}}))
+
+
 def test_a_brands_token_that_cannot_be_one_is_said_at_the_start() -> None:
     """Before anything is connected, and without showing it."""
     brand = {"name": "acme", "handles": ["Acme"], "x": {"access_token": "5-a b", "access_token_secret": "c"}}
