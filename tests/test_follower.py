@@ -76,7 +76,7 @@ def _append(path: Path, text: bytes) -> None:
 
 
 def test_lines_as_they_are_appended(folder: Path) -> None:
-    """Those that were there before too; a line counts when it is complete; empty ones, and editors' marks, are passed over."""
+    """Those that were there before too; a line counts when it is whole; empty ones and marks are passed over."""
     path = folder / "posts.jsonl"
     path.write_bytes(b"\xef\xbb\xbfone\n\r\ntwo\r\nthr")
     reader = Reader(path)

@@ -254,7 +254,7 @@ def test_hours_by_brand_and_queue() -> None:
         ("x: {bearer_token: [AAAAsecret]}\n", "x.bearer_token"),
         ("x: {bearer_token:AAAAsecret}\n", "x.bearer_token...: there is no such setting"),
         ("x:\n  bearer_token: !!int AAAAsecret\n", "in quotes"),
-        ("kafka: {bootstrap_servers: ['SASL://kim:AAAAsecret@host:9092']}\n", "no user, password or token"),
+        ("kafka: {bootstrap_servers: ['SASL://kim:AAAAsecret@host:9092']}\n", "no user and no password"),
         ("x: {base_url: 'https://kim:AAAAsecret@x.example'}\n", "no user, password or token"),
         ("x: {base_url: 'https://x.example?token=AAAAsecret'}\n", "no user, password or token"),
         ("traces: {otlp_endpoint: 'http://kim:AAAAsecret@collector:4318/v1/traces'}\n", "no user, password or token"),

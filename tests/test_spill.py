@@ -91,7 +91,7 @@ def test_each_installation_has_a_folder_of_its_own(folder: Path) -> None:
 
 
 def test_a_folder_in_use_is_left_alone(folder: Path) -> None:
-    """Who lost the lease may still bring its lines to Kafka while the next one spills; what is left is taken up later."""
+    """Who lost the lease may still bring its lines to Kafka while the next one spills; the rest is taken up later."""
     first, second = Spill(folder / "ours", 10**6, 60), Spill(folder / "ours", 10**6, 60)
     first.append(_line(1))
     second.append(_line(2))
