@@ -191,6 +191,7 @@ class Poster:
                 if self._log.entries.get(entry.id) == was:  # nobody else has had it since
                     self._log.write(entry)
             self._owed = {}
+            self._backoffs.resume(self._log.entries.values())
             for route, until in limits(self._log.entries.values()).items():
                 self._block(route, until)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.outbox import Route
+from collections.abc import Iterable
+
+from pipeline.outbox import Route, call_route
+from pipeline.posting import Entry, State
 
 FIRST_MS, MOST_MS = 60_000, 960_000
 """Where X does not say until when: so long at first, then twice as long each time, up to that."""
@@ -21,6 +24,14 @@ class Backoffs:
         wait = self._waits.get(route, FIRST_MS)
         self._waits[route] = min(2 * wait, MOST_MS)
         return now + wait
+
+    def resume(self, entries: Iterable[Entry]) -> None:
+        """Take the waits of the process before, as replies.log says: its next one is not the first."""
+        for entry in sorted(entries, key=lambda one: one.at):
+            if entry.not_before > entry.at:
+                self._waits[call_route(entry)] = min(2 * (entry.not_before - entry.at), MOST_MS)
+            elif entry.state is State.POSTED:
+                self.fine(call_route(entry))
 
     def fine(self, route: Route) -> None:
         """X answered: the next wait is short again."""
