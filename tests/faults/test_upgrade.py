@@ -16,24 +16,29 @@ from fixtures import _results, arena, fault_broker, long, report
 from story import StoryFeed
 
 ROOT = Path(__file__).parents[2]
-BEFORE = "9090fdba636fd6a21a27721d5dbff18a4f734cc2"
-"""The version before: the last one whose states lack a field that they have now (format 2 of tests/upgrade)."""
-BEFORE_CLOCKS = "f7c9c0f3b62242db8052ee14d504337e04646d2a"
-"""Of the responses worker: since then partition p of all topics is one worker's, which no older one can share."""
+SINCE, WHERE = "FACTS_HEADER", "pipeline/kept.py"
+"""The version before is the last one without this: what it tells does not carry the facts that it follows from (format
+4 of tests/upgrade). It is found by that, because a history that was written again has other numbers."""
+NO_HISTORY = f"no history here in which {SINCE} came into {WHERE}"
 RATE = 1000.0
 Note = Callable[[str, object], None]
 pause = threading.Event().wait
 pytestmark = [pytest.mark.timeout(900), pytest.mark.operations]
 
 
-def _older(version: str, folder: Path) -> Path | None:
-    """A version in a folder of its own, taken from the history; None where there is no history."""
-    packed = subprocess.run(["git", "archive", version], cwd=ROOT, capture_output=True, check=False)
-    if packed.returncode:
+def _older(folder: Path) -> Path | None:
+    """The version before in a folder of its own, taken from the history; None where that does not reach back so far."""
+    came = _git("log", "--first-parent", f"-S{SINCE}", "--format=%H", "--", WHERE)
+    packed = _git("archive", f"{came.stdout.decode().split()[-1]}^") if came.stdout else came
+    if packed.returncode or not packed.stdout:
         return None
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return folder
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
 
 
 def exchange(run: Run, command: str, older: Path, *, pace: float) -> None:
@@ -57,9 +62,9 @@ def _start(run: Run, command: str, name: str, version: Path | None) -> None:
 
 def test_triage_worker(arena: Arena, report: list[Result], long: bool, tmp_path: Path, record_property: Note) -> None:
     """Upgraded and rolled back: each post is routed, whoever did it."""
-    older = _older(BEFORE, tmp_path)
+    older = _older(tmp_path)
     if older is None:
-        record_property("not run", f"upgrade of the triage worker: no history here, and so no {BEFORE[:7]}")
+        record_property("not run", f"upgrade of the triage worker: {NO_HISTORY}")
         return
     run = arena.run("upgrade-triage")
     feed = run.feed(RATE).start()
@@ -76,9 +81,9 @@ def test_responses_worker(
     arena: Arena, report: list[Result], long: bool, tmp_path: Path, record_property: Note
 ) -> None:
     """Upgraded and rolled back: each takes over what the other wrote, and the state is the model's."""
-    older = _older(BEFORE_CLOCKS, tmp_path)
+    older = _older(tmp_path)
     if older is None:
-        record_property("not run", f"upgrade of the responses worker: no history here, and so no {BEFORE_CLOCKS[:7]}")
+        record_property("not run", f"upgrade of the responses worker: {NO_HISTORY}")
         return
     run = arena.run("upgrade-responses")
     feed = StoryFeed(run.settings).start()

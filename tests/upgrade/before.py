@@ -1,7 +1,7 @@
 """How versions before this one read what stands in Kafka: their structs as they were, by the number of the format.
 
 Never changed, only added to: when a struct of the state gets a field, its form before goes here, and the file of what
-it wrote into golden/. Format 1 is that of 79366a1, 2 of 9090fdb, 3 of 9f29d75.
+it wrote into golden/, under the number of its format.
 """
 
 from __future__ import annotations
