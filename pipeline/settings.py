@@ -100,7 +100,7 @@ class Topics(Part):
     """Names and size of the topics."""
 
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
-    """Stands before each topic's name, so that several installations share a cluster."""
+    """Stands before each topic's name, so that several installations, with groups of their own, share a cluster."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
     """Of each topic that `triage topics create` makes; as many workers can share the work."""
     grown: bool = False

@@ -107,6 +107,7 @@ def test_strimzis_objects_are_of_its_types(name: str, kind: str, rendered: Path,
         ("components.triage.replicaz=2", "replicaz"),
         ("components.triagee.enabled=true", "triagee"),
         ("components.triage.scaling.min=0", "min"),
+        ("fullnameOverride=Care", "fullnameOverride"),
         ("replicas=2", "replicas"),
         ("image.digest=abc", "digest"),
         ("prometheusRule.runbookBaseUrl=runbooks", "runbookBaseUrl"),
@@ -120,6 +121,10 @@ def test_what_is_not_known_or_secret_is_refused(wrong: str, says: str, helm: Run
     assert says in found.stderr
 
 
+X = "x.existingSecret=x"
+USERS = ["strimzi.users.enabled=true", "settings.kafka.security_protocol=SASL_SSL"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -127,6 +132,13 @@ def test_what_is_not_known_or_secret_is_refused(wrong: str, says: str, helm: Run
         (["keda.enabled=true,components.triage.scaling.max=13"], "no more workers than partitions"),
         (["components.listener.enabled=true"], "x.existingSecret"),
         (["settings.kafka.security_protocol=SASL_SSL"], "kafka.existingSecret"),
+        (["keda.enabled=true,components.triage.scaling.min=9"], "not more at least than at most"),
+        ([f"fullnameOverride={'a' * 40},components.{'b' * 12}.command={{report}}"], "longer than 52"),
+        ([X, "components.listener.enabled=true,settings.listener.spill.bytes=9000000000"], "the kubelet would end"),
+        (["strimzi.users.enabled=true"], "passwords want SASL_SSL"),
+        ([*USERS, "strimzi.users.type=tls"], "certificates want SSL"),
+        ([*USERS, "strimzi.namespace=kafka"], "copy them"),
+        ([*USERS, "components.more.command={report}"], "no rights are known for components.more"),
     ],
 )
 def test_what_cannot_work_is_refused(wrong: list[str], says: str, helm: Run) -> None:
@@ -161,6 +173,34 @@ def test_pods_get_no_token_and_write_nowhere_but_tmp(rendered: Path) -> None:
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             assert ["/tmp"] == [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
             assert not [one for one in container["env"] if "secretKeyRef" in one.get("valueFrom", {})]
+
+
+def test_a_further_program_is_its_command(helm: Run) -> None:
+    """All else is as of a plain program."""
+    found = helm("template", "care", CHART, "--set", "components.more.command={report,-}")
+
+    more = _of(list(yaml.safe_load_all(found.stdout)), "StatefulSet")["care-tweet-triage-more"]
+    [pod] = _pods([more])
+    assert (1, ["report", "-"]) == (more["spec"]["replicas"], pod["containers"][0]["args"])
+
+
+def test_certificates_of_users_are_shown(helm: Run) -> None:
+    """A user of Strimzi's with a certificate is nothing without it."""
+    found = helm("template", CHART, "--set", "strimzi.users.enabled=true,strimzi.users.type=tls")
+
+    for pod in _pods(list(yaml.safe_load_all(found.stdout))):
+        assert "TRIAGE_KAFKA__SSL_CERTFILE" in {one["name"] for one in pod["containers"][0]["env"]}
+
+
+def test_a_call_that_takes_long_may_end(helm: Run) -> None:
+    """The poster's pod has time for the call that settings allow."""
+    wanted = f"{X},components.poster.enabled=true,settings.poster.call_timeout_s=120"
+    found = helm("template", "care", CHART, "--set", wanted)
+
+    poster = next(
+        pod for pod in _pods(list(yaml.safe_load_all(found.stdout))) if pod["containers"][0]["name"] == "poster"
+    )
+    assert 150 == poster["terminationGracePeriodSeconds"]
 
 
 def test_a_pod_has_time_to_drain(rendered: Path) -> None:

@@ -71,8 +71,42 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ printf "%s%s" (ternary .root.Values.settings.topics.prefix "" .prefixed) (get $section "group" | default .default) }}
 {{- end }}
 
+{{- /* Whether the broker is shown a certificate. */}}
+{{- define "tt.mutual" -}}
+{{- if or .Values.kafka.clientCertificate (and .Values.strimzi.users.enabled (eq .Values.strimzi.users.type "tls")) }}yes{{ end -}}
+{{- end }}
+
+{{- /* Further components name what differs from this; the values of the four are whole. */}}
+{{- define "tt.complete" -}}
+{{- $plain := dict "enabled" true "replicas" 1 "partitioned" false "staticMembership" false "x" false "drainSeconds" 20 "tmpSize" "64Mi" -}}
+{{- $_ := set $plain "startup" (dict "path" "/healthz" "budgetSeconds" 120) -}}
+{{- $_ := set $plain "kafka" (dict "existingSecret" "" "username" "") -}}
+{{- $_ := set $plain "scaling" (dict "enabled" false) -}}
+{{- range list "extraEnv" "extraVolumes" "extraVolumeMounts" }}{{ $_ := set $plain . list }}{{ end -}}
+{{- range $name, $one := .Values.components -}}
+{{- $_ := set $.Values.components $name (mergeOverwrite (deepCopy $plain) $one) -}}
+{{- end -}}
+{{- end }}
+
+{{- /* So long a pod may take to stop: its drain, and of who posts at least a call and what follows it. */}}
+{{- define "tt.grace" -}}
+{{- $drain := int .one.drainSeconds -}}
+{{- if eq (first .one.command) "post" -}}
+{{- $drain = max $drain (int (ceil (addf 20 (dig "poster" "call_timeout_s" 30 .root.Values.settings)))) -}}
+{{- end -}}
+{{ add $drain 10 }}
+{{- end }}
+
+{{- /* A size such as 64Mi in bytes. */}}
+{{- define "tt.bytes" -}}
+{{- $units := dict "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
+{{ mul (trimSuffix "Ki" . | trimSuffix "Mi" | trimSuffix "Gi" | int64) (get $units (substr (sub (len .) 2 | int) -1 .)) }}
+{{- end }}
+
 {{- /* What cannot work is refused here, with what to do. */}}
 {{- define "tt.check" -}}
+{{- include "tt.complete" . -}}
+{{- include "tt.checkUsers" . -}}
 {{- $partitions := int .Values.settings.topics.partitions -}}
 {{- range $name, $one := .Values.components -}}
 {{- if $one.enabled -}}
@@ -83,12 +117,49 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and $scaled (gt (int $one.scaling.max) $partitions) -}}
 {{- fail (printf "components.%s.scaling.max is %d and settings.topics.partitions %d: no more workers than partitions" $name (int $one.scaling.max) $partitions) -}}
 {{- end -}}
+{{- if and $scaled (gt (int $one.scaling.min) (int $one.scaling.max)) -}}
+{{- fail (printf "components.%s.scaling.min is %d and its max %d: not more at least than at most" $name (int $one.scaling.min) (int $one.scaling.max)) -}}
+{{- end -}}
+{{- $object := printf "%s-%s" (include "tt.fullname" $) $name -}}
+{{- if gt (len $object) 52 -}}
+{{- fail (printf "%s is longer than 52 characters, and Kubernetes puts 11 behind it: shorten the component's name, or set fullnameOverride" $object) -}}
+{{- end -}}
+{{- $spilled := int64 (dig "listener" "spill" "bytes" 1073741824 $.Values.settings) -}}
+{{- if and (eq (first $one.command) "listen") (not (dig "listener" "spill" "folder" "" $.Values.settings)) (ge $spilled (include "tt.bytes" $one.tmpSize | int64)) -}}
+{{- fail (printf "components.%s.tmpSize is %s and settings.listener.spill.bytes %d, which lie in it: the kubelet would end the pod when Kafka is away" $name $one.tmpSize $spilled) -}}
+{{- end -}}
 {{- if and $one.x (not $.Values.x.existingSecret) -}}
 {{- fail (printf "components.%s speaks with X: make a Secret with the credentials and name it in x.existingSecret" $name) -}}
 {{- end -}}
 {{- $secret := include "tt.kafkaSecret" (dict "root" $ "name" $name "secret" $one.kafka.existingSecret) -}}
-{{- if and (or (include "tt.sasl" $) $.Values.kafka.clientCertificate) (not $secret) -}}
+{{- if and (or (include "tt.sasl" $) (include "tt.mutual" $)) (not $secret) -}}
 {{- fail "Kafka wants a password or a certificate: name a Secret in kafka.existingSecret, or set strimzi.users.enabled" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Users that the pods would not use, or could not. */}}
+{{- define "tt.checkUsers" -}}
+{{- if .Values.strimzi.users.enabled -}}
+{{- $protocol := .Values.settings.kafka.security_protocol -}}
+{{- if and (eq .Values.strimzi.users.type "tls") (ne $protocol "SSL") -}}
+{{- fail (printf "strimzi.users.type is tls and settings.kafka.security_protocol %s: certificates want SSL" $protocol) -}}
+{{- end -}}
+{{- if and (eq .Values.strimzi.users.type "scram-sha-512") (not (include "tt.sasl" .)) -}}
+{{- fail (printf "strimzi.users.type is scram-sha-512 and settings.kafka.security_protocol %s: passwords want SASL_SSL" $protocol) -}}
+{{- end -}}
+{{- $known := list -}}
+{{- range .Files.Get "files/access.yaml" | fromYamlArray }}{{ $known = append $known .name }}{{ end -}}
+{{- $elsewhere := and .Values.strimzi.namespace (ne .Values.strimzi.namespace .Release.Namespace) -}}
+{{- range $name, $one := .Values.components -}}
+{{- if and $one.enabled (not $one.kafka.existingSecret) -}}
+{{- if not (has $name $known) -}}
+{{- fail (printf "no rights are known for components.%s: make a KafkaUser for it, and name its Secret and user in components.%s.kafka" $name $name) -}}
+{{- end -}}
+{{- if $elsewhere -}}
+{{- fail (printf "the users' Secrets appear in strimzi.namespace (%s), where pods of %s cannot mount them: copy them, and name the copy in components.%s.kafka.existingSecret" $.Values.strimzi.namespace $.Release.Namespace $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -35,7 +35,7 @@ capabilities:
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
-{{- if $values.kafka.clientCertificate }}
+{{- if include "tt.mutual" .root }}
 - name: TRIAGE_KAFKA__SSL_CERTFILE
   value: /run/secrets/kafka/{{ $values.kafka.certKey }}
 - name: TRIAGE_KAFKA__SSL_KEYFILE
