@@ -269,6 +269,8 @@ class Fold:
         now, turn = self.now, self.now.turn
         now.asked += 1
         wanted = fact.queue in self.policy.wanted
+        if not wanted and (turn is None or not turn.wanted):
+            now.quiet_since = max(now.quiet_since, fact.at)
         if turn is None:
             if fact.marks & Mark.THANKS and now.answered:
                 now.quiet_since = max(now.quiet_since, fact.at)
@@ -366,36 +368,39 @@ class Fold:
     def _pass_time(self, at: int) -> None:
         """What comes of it that nothing happened until then."""
         now, policy, turn = self.now, self.policy, self.now.turn
-        if turn is not None:
+        if turn is not None and turn.wanted:
             turn.near, turn.breached = turn.near_at < at, turn.due < at
-            patience = policy.forget_open_after if turn.wanted else policy.forget_after
-            if at >= now.last + patience:
-                self._end(End.EXPIRED, now.last + patience)
-                if turn.wanted:
-                    self._settle(Outcome.EXPIRED, now.last + patience)
+            if at >= now.last + policy.forget_open_after:
+                self._end(End.EXPIRED, now.last + policy.forget_open_after)
+                self._settle(Outcome.EXPIRED, now.last + policy.forget_open_after)
                 self._forget()
+            return
+        if now.unsettled and at >= now.quiet_since + policy.silent_after:
+            self._settle(_OUTCOME_OF[now.channel], now.quiet_since + policy.silent_after)
+        if at >= now.last + policy.forget_after:
+            if turn is not None:
+                self._end(End.EXPIRED, now.last + policy.forget_after)
+            self._forget()
         else:
-            if now.unsettled and at >= now.quiet_since + policy.silent_after:
-                self._settle(_OUTCOME_OF[now.channel], now.quiet_since + policy.silent_after)
-            self._over = not now.last or at >= now.last + policy.forget_after
-            if self._over:
-                self._forget()
+            self._over = turn is None and not now.last
 
     def _forget(self) -> None:
         """A conversation that wakes up after this is a new one."""
         self._over = True
-        self.now.asked = 0
-        self.now.answered = self.now.unsettled = False
+        now = self.now
+        now.asked = now.replies = 0
+        now.answered = now.unsettled = False
+        now.channel, now.assignee = Channel.X, ""
 
     def _wake(self, clock: int) -> int:
         now, policy, turn = self.now, self.policy, self.now.turn
-        if turn is None:
+        if turn is not None and turn.wanted:
+            times = [now.last + policy.forget_open_after]
+            times += [at + 1 for at in (turn.near_at, turn.due) if clock <= at < NEVER]
+        else:
             times = [now.last + policy.forget_after]
             if now.unsettled:
                 times.append(now.quiet_since + policy.silent_after)
-        else:
-            times = [now.last + (policy.forget_open_after if turn.wanted else policy.forget_after)]
-            times += [at + 1 for at in (turn.near_at, turn.due) if clock <= at < NEVER]
         return min(times)
 
 

@@ -65,22 +65,26 @@ class _Now:
         """What happens because nothing happened for long."""
         if self.last is None:
             return
-        if self.open is not None:
-            patience = self.policy.forget_open_after if self.open["wanted"] else self.policy.forget_after
-            if instant == self.last + patience:
+        if self.open is not None and self.open["wanted"]:
+            if instant == self.last + self.policy.forget_open_after:
                 self.open |= {"end": "EXPIRED", "ended": instant}
-                if self.open["wanted"]:
-                    self.settle("EXPIRED", instant)
-                self.open = None
-                self.to_settle = self.answered_before = False
-                self.asked = 0
+                self.settle("EXPIRED", instant)
+                self.forget()
             return
         if self.to_settle and instant == self.quiet_since + self.policy.silent_after:
             by_channel = {"X": "RESOLVED_SILENT", "DM": "MOVED_TO_DM", "EMAIL": "MOVED_TO_EMAIL"}
             self.settle(by_channel.get(self.channel, "RESOLVED_ELSEWHERE"), instant)
         if instant == self.last + self.policy.forget_after:
-            self.to_settle = self.answered_before = False
-            self.asked = 0
+            if self.open is not None:
+                self.open |= {"end": "EXPIRED", "ended": instant}
+            self.forget()
+
+    def forget(self) -> None:
+        """What comes next is a new conversation."""
+        self.open = None
+        self.to_settle = self.answered_before = False
+        self.asked = 0
+        self.channel = "X"
 
     def settle(self, outcome: str, instant: int) -> None:
         """The conversation comes to rest."""
@@ -130,6 +134,8 @@ class _Now:
     def ask(self, fact: Fact) -> None:
         """A customer's post."""
         wanted = fact.queue in self.policy.wanted
+        if not wanted and (self.open is None or not self.open["wanted"]):
+            self.quiet_since = max(self.quiet_since, fact.at)
         if self.open is None and self.answered_before and fact.marks & Mark.THANKS:
             self.quiet_since = fact.at
         elif self.open is None or (wanted and not self.open["wanted"]):

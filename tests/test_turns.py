@@ -355,12 +355,43 @@ def test_breaches_are_told_once_and_by_how_much() -> None:
         ((asked(1), said(2, Kind.RESOLVED, Mark.ELSEWHERE)), [Outcome.RESOLVED_ELSEWHERE]),
         ((asked(1),), [Outcome.EXPIRED]),
         ((asked(1, queue=ENGAGEMENT),), []),
+        ((asked(1), answered(2), asked(3, "q2", queue=ENGAGEMENT)), [Outcome.RESOLVED_SILENT]),
     ],
-    ids=["silent", "to dm", "to e-mail", "handed off", "elsewhere", "nobody answered", "no answer is due"],
+    ids=[
+        "silent",
+        "to dm",
+        "to e-mail",
+        "handed off",
+        "elsewhere",
+        "nobody answered",
+        "no answer is due",
+        "chatted on",
+    ],
 )
 def test_every_conversation_has_an_outcome_in_the_end(facts: tuple[Fact, ...], expected: list[Outcome]) -> None:
     """After a long silence it is resolved, moved or expired."""
     assert expected == outcomes(*facts, clock=150)
+
+
+def test_a_post_that_wants_no_answer_does_not_keep_a_conversation_from_its_rest() -> None:
+    """It is quiet since that post; the outcome is that of the answer."""
+    facts = (asked(1), answered(2, marks=Mark.TO_DM), asked(9, "q2", queue=ENGAGEMENT))
+
+    assert [] == outcomes(*facts, clock=9 + SMALL.silent_after - 1)
+    assert [Outcome.MOVED_TO_DM] == outcomes(*facts, clock=9 + SMALL.silent_after)
+
+
+def test_what_was_forgotten_is_no_part_of_a_new_conversation() -> None:
+    """Neither where it went on, nor how many answers it had."""
+    wrote = Fact(3, Kind.WROTE, "m")
+    old = (asked(1), said(2, Kind.RESOLVED), asked(3, "q2", queue=ENGAGEMENT), wrote)
+    new = (asked(200, "q3"), answered(203, "a3"))
+
+    seen = view(known([*old, *new]), 300, SMALL)
+
+    assert [(Outcome.RESOLVED_ON_X, 0), (Outcome.RESOLVED_SILENT, 1)] == [
+        (one.outcome, one.replies) for one in seen.settled
+    ]
 
 
 def test_engagement_is_measured_when_answered() -> None:
