@@ -149,11 +149,6 @@ def _read_time(text: str) -> int:
     return hour * 3600 + minute * 60 + second
 
 
-def _check_day(day: str) -> None:
-    if date.fromisoformat(day).isoformat() != day:  # it takes 20261225 and weeks too
-        raise ValueError(day)
-
-
 def read_holidays(holidays: Sequence[str]) -> Sequence[str]:
     """The same, each a day that there is: 2026-12-25, or 12-25 for every year.
 
@@ -162,7 +157,7 @@ def read_holidays(holidays: Sequence[str]) -> Sequence[str]:
     """
     for day in holidays:
         try:
-            _check_day(day if len(day) > len("12-25") else _LEAP_YEAR + day)
+            date.fromisoformat(day if len(day) > len("12-25") else _LEAP_YEAR + day)
         except ValueError as error:
             raise ValueError(f"holidays: {day!r} is no day: write 2026-12-25, or 12-25 for every year") from error
     return holidays
