@@ -326,10 +326,9 @@ class Poster:
     def _look(self, item: Item) -> None:
         """What was looked for is what X showed when the look began."""
         posting, reply, route = item.posting, item.reply, look_route(item.reply)
-        entry, looked = posting.entry, self._now()
-        assert entry is not None
+        looked = self._now()
         try:
-            found = self._accounts[reply.brand].look(reply, entry.since, self._log.taken)
+            found = self._accounts[reply.brand].look(reply, posting.window, self._log.taken)
         except XError as error:
             self._outcome(route, type(error).__name__)
             self._not_looked(item, error)
@@ -337,7 +336,7 @@ class Poster:
         self._outcome(route, "fine")
         self._backoffs.fine(route)
         if found.answer_id is None and not found.whole:
-            posting.not_looked(looked + LAST_LOOK_MS)
+            posting.not_whole(looked)
         else:
             posting.seen(found.answer_id, looked)
         self._hook("looked", reply.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -9,7 +10,7 @@ import struct
 import time
 from collections import deque
 from hashlib import sha256
-from io import BufferedReader, BufferedWriter
+from io import BufferedReader, FileIO
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -56,7 +57,7 @@ class Spill:
         self._piece_bytes = piece_bytes
         self._pieces: deque[Path] = deque()
         self._number = 0
-        self._writer: BufferedWriter | None = None
+        self._writer: FileIO | None = None
         self._reader: BufferedReader | BinaryIO | None = None
         self._waiting: Line | None = None
         self.bytes = 0
@@ -75,16 +76,12 @@ class Spill:
         if self.bytes + _HEAD.size + len(packed) > self._most:
             return False
         try:
-            writer = self._writer or self._begin()
-            writer.write(_HEAD.pack(len(packed)) + packed)
-            writer.flush()
-            self.bytes += _HEAD.size + len(packed)
-            self.count += 1
-            if writer.tell() >= self._piece_bytes:
-                self._close_writer()
+            self._write(_HEAD.pack(len(packed)) + packed)
         except OSError as error:
             log.error("cannot spill to %s: %s", self._folder, error.strerror)  # noqa: TRY400 - the reason is all there is
             return False
+        self.bytes += _HEAD.size + len(packed)
+        self.count += 1
         return True
 
     def peek(self) -> Line | None:
@@ -140,11 +137,32 @@ class Spill:
             self.bytes += found.st_size
             self._number = max(self._number, int(path.stem) + 1)
 
-    def _begin(self) -> BufferedWriter:
+    def _write(self, data: bytes) -> None:
+        """All of it or nothing: behind half a line no other could be read."""
+        writer = self._writer or self._begin()
+        before, written = writer.tell(), 0
+        try:
+            written = writer.write(data)
+        finally:
+            if written != len(data):
+                self._take_back(writer, before)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if writer.tell() >= self._piece_bytes:
+            self._close_writer()
+
+    def _take_back(self, writer: FileIO, size: int) -> None:
+        try:
+            writer.truncate(size)
+            writer.seek(size)
+        except OSError:  # then the half line ends this piece
+            self._close_writer()
+
+    def _begin(self) -> FileIO:
         path = self._own() / f"{self._number:012}.spill"
         self._number += 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # posts are nobody else's to read
-        self._writer = os.fdopen(descriptor, "wb")
+        self._writer = FileIO(descriptor, "wb")
         self._pieces.append(path)
         return self._writer
 

@@ -119,9 +119,11 @@ class XApi:
         wanted = _given(since_id=since_id, until_id=until_id, pagination_token=next_token)
         return _ask(lambda: self._client.get_users_mentions(_id(user_id), max_results=_PAGE, **wanted, **POSTS))
 
-    def timeline(self, user_id: str, *, since_id: str | None = None, next_token: str | None = None) -> Answer:
+    def timeline(
+        self, user_id: str, *, since_id: str | None = None, until_id: str | None = None, next_token: str | None = None
+    ) -> Answer:
         """A page of a user's own posts, newest first."""
-        wanted = _given(since_id=since_id, pagination_token=next_token)
+        wanted = _given(since_id=since_id, until_id=until_id, pagination_token=next_token)
         return _ask(lambda: self._client.get_users_tweets(_id(user_id), max_results=_PAGE, **wanted, **POSTS))
 
     def dm_events(self, *, next_token: str | None = None) -> Answer:

@@ -12,9 +12,10 @@ from pipeline.clocks import Clock
 from pipeline.errors import SettingsError, XRefused, XUnreachable
 from pipeline.replies import Reply
 from pipeline.settings import Brand, Settings
-from pipeline.sightings import Wanted, in_messages, in_timeline, made, since_id, user_id
+from pipeline.sightings import Wanted, in_messages, in_timeline, made, since_id, until_id, user_id
 
-MOST_PAGES = 10
+MOST_PAGES = 32
+"""Of 100 posts: X shows 3,200 of an account, no more."""
 IDLE_S = 5.0
 """A connection that lies idle for longer is made anew: one that X closes just then would leave a call in doubt."""
 HOW = (
@@ -67,10 +68,10 @@ class Account:
             raise XUnreachable("an answer without an id")
         return Posted(answer_id, answer.limit.remaining, answer.limit.reset_at)
 
-    def look(self, reply: Reply, since: int, taken: Container[str]) -> Looked:
-        """Look for it among the account's own posts, or private messages, from `since` (ms) on."""
+    def look(self, reply: Reply, window: tuple[int, int], taken: Container[str]) -> Looked:
+        """Look for it among the account's own posts, or private messages, made between two times (ms)."""
         self._fresh()
-        wanted = Wanted(reply, self._own_id(), since)
+        wanted = Wanted(reply, self._own_id(), *window)
         token: str | None = None
         for _ in range(MOST_PAGES):
             try:
@@ -90,7 +91,8 @@ class Account:
         self._api.close()
 
     def _page(self, wanted: Wanted, token: str | None) -> Answer:
-        return self._api.timeline(wanted.account, since_id=since_id(wanted.since), next_token=token)
+        after, before = since_id(wanted.since), until_id(wanted.until)
+        return self._api.timeline(wanted.account, since_id=after, until_id=before, next_token=token)
 
     def _own_id(self) -> str:
         if not self._id:

@@ -75,7 +75,12 @@ def _places(text: str) -> list[tuple[int, int]]:
     """Where links begin and end."""
     found = [match.span() for match in _WITH_PROTOCOL.finditer(text)]
     rest = _WITH_PROTOCOL.sub(lambda match: _MARK * len(match.group()), text)
-    found += [place for match in _DOTTED.finditer(rest) if (place := _bare(match)) is not None]
+    at = 0
+    while (match := _DOTTED.search(rest, at)) is not None:
+        place, at = _bare(match), match.end()
+        if place is not None:
+            found.append(place)
+            at = max(at, place[1])  # a domain in a link's path is no link of its own
     return sorted(found)
 
 

@@ -14,7 +14,8 @@ goes back to INTENT only where X does not have it, or would not take it twice:
  - settings say that what X does not show for so long was not posted (again_after_s; they do not, unless asked to).
 What was in doubt goes out again only right after a look that does not show it, so that two things must go wrong at once
 for a double. What X says that it has (`known`) is never sent again: we look for it, again and again, and what is not
-seen for long enough is UNKNOWN, and stays so. So are private messages, of which X refuses no double.
+seen for long enough is UNKNOWN, and stays so unless it is forced; then X is asked once more. So are private messages,
+of which X refuses no double.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     becomes of the answer meanwhile, until that is over."""
     no_look_before: int = 0
     """X shows this account nothing before then (ms); kept likewise."""
+    first: int = 0
+    """Where it was opened again: when its first intent was made (ms); X may have it since then."""
 
     def blocked(self) -> int:
         """Until when X takes nothing more on the route of this answer; 0: it did not say so."""
@@ -194,6 +197,12 @@ class Posting:
         """What came of the last call or look, to be written down at once."""
         return self._next
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """Between which times (ms) X would have made it."""
+        entry, rules = self._entry(), self._rules
+        return entry.first or entry.since, entry.at + rules.call_timeout + rules.shown_after
+
     def step(self, now: int, answered: Callable[[], str | None] = lambda: None) -> Step:
         """What is to be done next; `answered` says why its turn wants no answer any more, or None."""
         if self._next is not None:
@@ -239,7 +248,7 @@ class Posting:
     def refused(self, status: int, detail: str, now: int) -> None:
         """X did not take it, and will not."""
         entry = self._entry()
-        if entry.attempt > 1 and status == 403 and "duplicate" in detail.lower():
+        if entry.doubted and status == 403 and "duplicate" in detail.lower():
             self._next = msgspec.structs.replace(entry, known=True)  # an earlier attempt went through, as it seems
             self._doubt(now)
         else:
@@ -272,6 +281,13 @@ class Posting:
         elif self._entry().state is State.SENDING:
             self._not_seen(looked)
 
+    def not_whole(self, looked: int) -> None:
+        """X shows more than can be looked through, and not this so far."""
+        if looked < self._unknown_at():
+            self._doubt(looked)
+        else:
+            self._next = self._as(State.UNKNOWN, looked, detail="X shows more posts of that time than were looked at")
+
     def _not_seen(self, looked: int) -> None:
         over, again = self._over()
         if looked < over:
@@ -292,7 +308,12 @@ class Posting:
                 return ended + rules.shown_after, True
             if rules.again_after is not None:
                 return ended + rules.again_after, True
-        return max(entry.at + rules.unknown_after, ended + rules.shown_after), False
+        return self._unknown_at(), False
+
+    def _unknown_at(self) -> int:
+        """When what X does not show is unknown, where it is not sent again."""
+        entry, rules = self._entry(), self._rules
+        return max(entry.at + rules.unknown_after, entry.at + rules.call_timeout + rules.shown_after)
 
     def not_looked(self, until: int, *, limited: bool = False) -> None:
         """X showed nothing, for reasons of its own, its limit perhaps: look again then."""
@@ -342,6 +363,8 @@ class Posting:
             reply.force,
             not_before=0 if before is None else _ahead(before.not_before, now),
             no_look_before=0 if before is None else _ahead(before.no_look_before, now),
+            doubted=before is not None and (before.doubted or before.state is State.UNKNOWN),
+            first=0 if before is None else before.first or before.since,
         )
 
     def _as(self, state: State, now: int, **changes: object) -> Entry:

@@ -76,6 +76,8 @@ class Wanted(NamedTuple):
     """The id of the account that would have posted it."""
     since: int
     """When the intent was made (ms)."""
+    until: int
+    """When X would have made it, if ever (ms)."""
 
 
 class Page(NamedTuple):
@@ -108,6 +110,11 @@ def user_id(body: bytes) -> str | None:
 def since_id(since: int) -> str:
     """An id that is older than all posts from then on (ms)."""
     return str(max(1, since - SKEW_MS - _EPOCH_MS) << 22)
+
+
+def until_id(until: int) -> str:
+    """An id that is newer than all posts until then (ms)."""
+    return str(max(1, until + SKEW_MS - _EPOCH_MS) << 22)
 
 
 def in_timeline(body: bytes, wanted: Wanted, taken: Container[str]) -> Page:

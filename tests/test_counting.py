@@ -62,6 +62,7 @@ def test_emojis_beside_each_other(text: str, expected: int) -> None:
         ("northwind.com or www.northwind.de/x, northwind.de", ["northwind.com", "www.northwind.de/x", "northwind.de"]),
         ("acme.com.xyzzy acme.com.", ["acme.com", "acme.com"]),
         ("t.co/abc", ["t.co/abc"]),
+        ("acme.com/login?next=shop.acme.com a.de", ["acme.com/login?next=shop.acme.com", "a.de"]),
         ("northwind.de/help", ["northwind.de/help"]),
         ("mail help@northwind.com", []),
         ("v1.2.3, e.g. this.And that", []),

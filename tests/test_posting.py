@@ -114,6 +114,44 @@ def test_what_may_be_hidden_is_looked_for_again_and_then_unknown() -> None:
     assert Do.TELL is again(posting).step(10**12).do
 
 
+def test_more_than_can_be_looked_through() -> None:
+    """A wait that ends: unknown, with the reason, and never sent again by itself; X is asked for that time only."""
+    posting = lost(sending())
+    assert (0, 30_000 + 60_000) == posting.window
+
+    posting.not_whole(OVER - 1)
+    assert (None, Do.WAIT) == (posting.to_log, posting.step(OVER - 1).do)
+    posting.not_whole(OVER)
+
+    assert (State.UNKNOWN, True) == ((entry := log(posting, OVER)).state, "more posts" in entry.detail)
+
+
+def test_unknown_and_forced_is_looked_for_first() -> None:
+    """X may show it by now, since the first intent; only what it does not show goes out again."""
+    posting = again(sending(now=5), rules=CAREFUL)
+    posting.seen(None, OVER + 5)
+    log(posting, OVER + 5)
+    forced = again(posting, msgspec.structs.replace(REPLY, force=True), CAREFUL)
+
+    assert (State.INTENT, DAY) == ((entry := log(forced, DAY)).state, entry.since)
+    assert (Do.LOOK, 5) == (forced.step(DAY).do, forced.window[0])
+    forced.seen("900", DAY + 1)
+    assert (State.POSTED, "900") == ((entry := log(forced, DAY + 1)).state, entry.answer_id)
+
+
+def test_a_duplicate_of_another_answer_is_refused() -> None:
+    """No earlier attempt can have gone through: X took no more (429)."""
+    posting = sending()
+    posting.called()
+    posting.limited(1)
+    log(posting, 1)
+    log(posting, 2)
+    posting.called()
+    posting.refused(403, DUPLICATE, 3)
+
+    assert State.FAILED is log(posting, 3).state
+
+
 def test_it_turns_up_late() -> None:
     """What X shows only after some time is posted, not unknown."""
     posting = sending()
@@ -312,19 +350,15 @@ def test_refused_is_final() -> None:
 
 def test_a_double_that_x_refuses_is_there() -> None:
     """Where X knows the text already when it is sent again, the first attempt went through: look for it."""
-    posting = sending()
-    posting.called()
-    posting.unreachable(0, "refused", sent=False)
-    log(posting, 0)
-    log(posting, 2_000)
+    posting, now = sent_again(), SURE + 2_001
     posting.called()
 
-    posting.refused(403, DUPLICATE, 2_001)
+    posting.refused(403, DUPLICATE, now)
 
-    assert log(posting, 2_001).known
-    assert Do.WAIT is posting.step(2_001).do
-    posting.seen("900", 5_000)
-    assert State.POSTED is log(posting, 5_000).state
+    assert log(posting, now).known
+    assert Do.WAIT is posting.step(now).do
+    posting.seen("900", now + 3_000)
+    assert State.POSTED is log(posting, now + 3_000).state
 
 
 def test_held_unless_forced() -> None:

@@ -20,12 +20,13 @@ from pipeline.sightings import (
     in_timeline,
     made,
     since_id,
+    until_id,
     user_id,
 )
 
 SINCE = 1_772_000_000_000
 REPLY = Reply("r1", "reply", "acme", "See https://acme.com/a?b=c  now", "2026-01-01T00:00:00Z", "x:100", "5", "100")
-WANTED = Wanted(REPLY, "900", SINCE)
+WANTED = Wanted(REPLY, "900", SINCE, SINCE)
 POST: dict[str, Any] = {
     "id": "7", "text": "@ann See https://t.co/xyz now", "author_id": "900", "created_at": "2026-02-25T06:13:20.000Z",
     "referenced_tweets": [{"type": "replied_to", "id": "100"}], "edit_history_tweet_ids": ["7"],
@@ -76,7 +77,7 @@ def test_a_post_to_all_has_no_parent() -> None:
     reply = msgspec.structs.replace(REPLY, kind="post", post_id=None, text="a &lt;b&gt; < c")
     post = {**POST, "text": "a &amp;lt;b&amp;gt; &lt; c", "referenced_tweets": None}
 
-    assert "7" == in_timeline(timeline(post), Wanted(reply, "900", SINCE), ()).found
+    assert "7" == in_timeline(timeline(post), Wanted(reply, "900", SINCE, SINCE), ()).found
 
 
 def test_a_long_post_is_compared_whole() -> None:
@@ -84,7 +85,7 @@ def test_a_long_post_is_compared_whole() -> None:
     reply = msgspec.structs.replace(REPLY, text="long " * 80)
     post = {**POST, "text": "long long lo…", "note_tweet": {"text": ("long " * 80).strip()}}
 
-    assert "7" == in_timeline(timeline(post), Wanted(reply, "900", SINCE), ()).found
+    assert "7" == in_timeline(timeline(post), Wanted(reply, "900", SINCE, SINCE), ()).found
 
 
 def test_an_empty_page() -> None:
@@ -112,6 +113,7 @@ def test_ids() -> None:
     assert ["7", "8", None, None] == [made(body) for body in bodies]
     assert ("5", None, None) == (user_id(b'{"data":{"id":"5"}}'), user_id(b'{"errors":[]}'), user_id(b"x"))
     assert (SINCE - SKEW_MS - 1_288_834_974_657) == int(since_id(SINCE)) >> 22
+    assert (SINCE + SKEW_MS - 1_288_834_974_657) == int(until_id(SINCE)) >> 22
 
 
 @given(st.text(), st.lists(st.from_regex(r"@[a-z]{1,9}", fullmatch=True), max_size=3), st.text("abc", min_size=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -116,6 +117,23 @@ def test_what_is_old_is_deleted_unread(folder: Path) -> None:
 
     assert Spill(folder, 10**6, 60).empty
     assert list(folder.glob("*")) == []
+
+
+def test_no_room_within_a_line(folder: Path) -> None:
+    """A disk that is full takes the beginning of a line; what is kept before and after it comes back."""
+    spill = Spill(folder, 10**6, 60)
+    lines = [Line(b"%d" % number + 9000 * b"p", b"stream", 1.0, None) for number in range(5)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        kept = [spill.append(line) for line in lines[:3]]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept += [spill.append(line) for line in lines[3:]]
+
+    assert [True, True, False, True, True] == kept
+    assert [line for line, was in zip(lines, kept, strict=True) if was] == _all(spill)
+    spill.close()
 
 
 def test_only_we_may_read_it(folder: Path) -> None:

@@ -136,6 +136,8 @@ def of_others() -> Iterator[Record]:
         answer = Answer(f"r-{state}", state, "0" * 64, "acme", "reply", WALL, WALL + 1, "1", "100", "100", 1)
         if "not_before" in Answer.__struct_fields__ and state is State.INTENT:
             answer = msgspec.structs.replace(answer, not_before=WALL + 2, no_look_before=WALL + 3)
+        if "first" in Answer.__struct_fields__ and state is State.SENDING:
+            answer = msgspec.structs.replace(answer, first=WALL - 1, doubted=True)
         yield Record("replies.log", 0, 0, WALL, answer.id.encode(), encode_answer(answer))
 
 
