@@ -189,7 +189,7 @@ def show(report: Report, out: Console) -> None:
     outcomes = report.all.outcomes
     for name, count in outcomes.items():
         shares.add_row(name.replace("_", " "), f"{count:,}", f"{count / sum(outcomes.values()):.1%}")
-    out.print(shares)
+    out.print(shares if outcomes else "no conversation has come to rest yet")
     answered, turns = report.all.answered, report.all.turns
     if turns:
         out.print(f"{turns:,} turns, {answered:,} answered ({answered / turns:.1%}); late: the target was missed")
