@@ -215,7 +215,8 @@ class Poster:
             if reply.force and not under_way.reply.force:
                 under_way.posting.reply = reply
             return
-        posting = Posting(reply, self._log.entries.get(reply.id), self._rules, self._turns.whose(reply))
+        whose = self._outbox.answering(reply) or self._turns.whose(reply)
+        posting = Posting(reply, self._log.entries.get(reply.id), self._rules, whose)
         item = Item(posting, place, record.value or b"", of(record.headers))
         self._outbox.add(item)
         self._asked_at[reply.id] = record.timestamp

@@ -19,7 +19,7 @@ from agents.remembering import remember
 from agents.sources import Source
 from agents.spans import Spans
 from agents.spill import Spill, folder_of
-from pipeline.backoff import Backoff, Cause, Schedule
+from pipeline.backoff import Backoff, Cause
 from pipeline.clocks import Clock
 from pipeline.errors import BrokerError, TriageError
 from pipeline.gap_book import GapBook
@@ -161,8 +161,7 @@ class Session:
         most, last = self._outside.settings.listener.connects_per_15_min, self._checkpoint
         if last is None:
             return Backoff(most=most)
-        limited = Schedule.LIMITED if last.not_before > self._began else None
-        return Backoff(most=most, attempts=last.attempts, not_before=last.not_before, schedule=limited)
+        return Backoff.resumed(last.attempts, last.not_before, self._began, most=most)
 
     def _open_restart(self) -> None:
         """All since the last checkpoint may be missing; and what could not be kept before can be kept again."""

@@ -53,7 +53,7 @@ class Account:
         self._clock = clock
         self._used = clock.monotonic()
         head = token.partition("-")[0]  # X's access tokens begin with the user's id
-        self._id = brand.ids[0] if brand.ids else head if head.isdigit() else ""
+        self._id = head if head.isdigit() else brand.ids[0] if len(brand.ids) == 1 else ""
 
     def post(self, reply: Reply) -> Posted:
         """Post it; raises XUnreachable where X takes it and does not say as what."""

@@ -7,6 +7,7 @@ At once after a good connection; then, for errors of the network, 250 ms more ea
 from __future__ import annotations
 
 from enum import StrEnum
+from math import log2
 
 import msgspec
 
@@ -69,6 +70,14 @@ class Backoff(msgspec.Struct, frozen=True):
     """The earliest time of the next attempt, in seconds since 1970."""
     at_bound: bool = False
     """The waiting has grown as far as it goes: somebody should look."""
+
+    @classmethod
+    def resumed(cls, attempts: tuple[float, ...], limited_until: float, now: float, *, most: int = 45) -> Backoff:
+        """What the process before knew; a limit that holds still is not the first one, if its wait was longer."""
+        if limited_until <= now:
+            return cls(most, attempts=attempts, not_before=limited_until)
+        waits_s = limited_until - max(attempts, default=now)
+        return cls(most, 1 + int(log2(max(1.0, waits_s / LIMITED_S))), Schedule.LIMITED, attempts, limited_until)
 
     @property
     def limited_until(self) -> float:

@@ -114,6 +114,12 @@ class Outbox:
         """The answer of an id, if it is under way."""
         return self._items.get(identity)
 
+    def answering(self, reply: Reply) -> Key | None:
+        """The lane of another answer to the same post: it may not show yet what that one comes to."""
+        same = (item for item in self._items.values() if item.reply.kind == reply.kind == "reply")
+        wanted = reply.brand, reply.parent
+        return next((item.whose for item in same if (item.reply.brand, item.reply.parent) == wanted), None)
+
     def add(self, item: Item) -> None:
         """Take an answer, behind those of its lane."""
         self._items[item.reply.id] = item

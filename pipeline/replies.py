@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -81,9 +81,14 @@ class Whose(msgspec.Struct, frozen=True, gc=False):
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Reply).decode
-_whose = msgspec.json.Decoder(Whose).decode
+_fields = msgspec.json.Decoder(dict[str, Any]).decode
+_TOLD = {field for field in Whose.__struct_fields__ if field != "partition"}
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffe\uffff]")
 """X takes none of these."""
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+"""Letters of languages that write without spaces: Thai to Khmer, Japanese, Chinese."""
 _CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
@@ -116,7 +121,10 @@ def read_reply(value: bytes | None, limits: Limits) -> Reply:
 def whose(value: bytes | None) -> Whose | None:
     """Whose answer a record holds that could not be read, as far as it can be told."""
     try:
-        return _whose(value or b"")
+        said = {name: one for name, one in _fields(value or b"").items() if isinstance(one, str | int)}
+        told = {name: str(one) for name, one in said.items() if name in _TOLD}
+        partition = said.get("partition")
+        return msgspec.convert(told | {"partition": partition if isinstance(partition, int) else None}, Whose)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -159,7 +167,7 @@ def _check_text(reply: Reply, limits: Limits) -> None:
 
 def warnings(reply: Reply, settings: Poster) -> tuple[str, ...]:
     """What speaks against an answer and hinders nothing: what it costs, how it sounds."""
-    text, tone = reply.outgoing(), settings.tone_of(reply.brand)
+    text, tone = _plain(reply.outgoing()), settings.tone_of(reply.brand)
     found = [f"avoid: {word}" for word in tone.avoid if _phrase(word).search(text)]
     if tone.vision and not any(_phrase(word).search(text) for word in tone.vision):
         found.append(f"vision: none of {', '.join(tone.vision)}")
@@ -176,8 +184,15 @@ def cost(reply: Reply, settings: Poster) -> float:
 @lru_cache(maxsize=1024)
 def _phrase(words: str) -> re.Pattern[str]:
     """A word or phrase as such, in any case, with any white space between its words."""
-    inner = r"\s+".join(map(re.escape, words.split()))
-    return re.compile(rf"(?<!\w){inner}(?!\w)", re.IGNORECASE)
+    parts = _plain(words).split()
+    before = "" if _UNSPACED.match(parts[0][0]) else r"(?<!\w)"
+    behind = "" if _UNSPACED.match(parts[-1][-1]) else r"(?!\w)"
+    return re.compile(before + r"\s+".join(map(re.escape, parts)) + behind, re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """Letters put together, apostrophes alike."""
+    return unicodedata.normalize("NFC", text).replace("\u2019", "'")
 
 
 def kinds_of_warnings(found: Sequence[str]) -> list[str]:

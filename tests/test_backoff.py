@@ -91,6 +91,21 @@ def test_somebody_is_told_at_the_upper_bound() -> None:
     assert not state.ended(Cause.DISCONNECT, 0.0, lived_s=GOOD_AFTER_S).at_bound
 
 
+def test_waits_go_on_doubling_over_a_restart() -> None:
+    """What the process before left: when it tried, and until when X's limit holds."""
+    before = Backoff()
+    waits = []
+    for number in range(4):
+        now = before.not_before
+        before = before.reached(now).ended(Cause.LIMITED, now)
+        waits.append(before.not_before - now)
+        if number % 2:
+            before = Backoff.resumed(before.attempts, before.limited_until, now + 1)
+
+    assert [60, 120, 240, 480] == waits
+    assert Backoff() == Backoff.resumed((), 0.0, 10.0)
+
+
 @given(st.lists(st.tuples(st.sampled_from(Cause), st.floats(0, 300), st.booleans()), max_size=300))
 def test_no_mixture_breaks_the_limit_of_attempts(story: list[tuple[Cause, float, bool]]) -> None:
     """However connections end, and however long they live, at most so many reach X in 15 minutes."""

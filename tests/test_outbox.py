@@ -90,6 +90,17 @@ def test_a_look_before_it_goes_out_again_waits_for_the_call() -> None:
     assert Do.LOOK is outbox.due(600_000, never).step.do
 
 
+def test_another_answer_to_the_same_post_is_found() -> None:
+    """Whatever it says of whose it is: it waits in that one's lane."""
+    first = item("a", 0)
+    outbox = with_items(first)
+
+    assert first.whose == outbox.answering(item("b", 1, customer="6").reply)
+    assert outbox.answering(item("c", 2, kind="dm").reply) is None
+    assert outbox.answering(replace(first.reply, post_id="2")) is None
+    assert outbox.answering(replace(first.reply, brand="rival")) is None
+
+
 def test_an_answered_turn_is_asked_about() -> None:
     """With the answer itself."""
     outbox = with_items(item("a", 0))

@@ -101,6 +101,25 @@ def test_whose_it_is_can_be_told_of_what_is_not_right() -> None:
     assert ("r1", "acme", "5") == (found.id, found.brand, found.customer)
 
 
+def test_what_is_a_number_is_told_as_text() -> None:
+    """A helpdesk that writes ids as numbers must see that its answer failed."""
+    found = whose(json.dumps({**FINE, "post_id": 12, "customer": 5, "partition": "no"}).encode())
+
+    assert found is not None
+    assert ("r1", "12", "5", None) == (found.id, found.post_id, found.customer, found.partition)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [("保証", "品質を保証します"), ("can't", "We can\u2019t do that"), ("garanti\u0301a", "Sin garant\u00eda")],
+)
+def test_phrases_in_other_scripts(phrase: str, text: str) -> None:
+    """Without spaces between words, with the apostrophes of phones, with accents of two characters."""
+    poster = Poster(tones={"acme": Tone(avoid=(phrase,))})
+
+    assert (f"avoid: {phrase}",) == warnings(read(text=text), poster)
+
+
 def test_warnings() -> None:
     """What is not said, what should be, what it costs; whole words, in any case."""
     tone = Tone(vision=("kind", "fast"), avoid=("no refund", "guarantee"))
