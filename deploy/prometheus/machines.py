@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deploy.prometheus import drift
-from deploy.prometheus.rule import ANY, Alert, Severity, Source, Team
+from deploy.prometheus.rule import ANY, Alert, Severity, Source, Team, record
 
 ALIVE = {
     "triage": "triage_posts_total",
@@ -12,6 +14,8 @@ ALIVE = {
     "poster": "triage_poster_active",
 }
 """By program a series that it alone has."""
+SILENT = "triage:posts:silent"
+"""1 from when posts should have come and none did, until one comes."""
 
 
 def alerts(source: Source) -> list[Alert]:
@@ -20,20 +24,36 @@ def alerts(source: Source) -> list[Alert]:
     return [*found, drift.alert(source), _watchdog()]
 
 
+def recorded(source: Source) -> list[Mapping[str, object]]:
+    """Silence, which remembers itself: whatever it is compared with lies in the silence too when that lasts.
+
+    At the rate of the time before some twenty posts should have come; half as many do where they came yesterday at
+    this time. Where a slow day ends at once, the day before says that it always does.
+    """
+
+    def came(span: str, ago: str = "") -> str:
+        return source.total("increase", "triage_posts_total", span, ago=ago)
+
+    expected = (
+        f"{came('1h', '15m')} > 80",
+        f"{came('15m', '1d')} > 10",
+        f"({came('1h', '30m')} > 40 and {came('30m')} == 0 unless {came('30m', '1d')} == 0)",
+        source.series(SILENT),
+    )
+    return [record(SILENT, f"count by (namespace) ({came('15m')} == 0\nand ({' or '.join(expected)}))")]
+
+
 def _coming(source: Source) -> list[Alert]:
-    posts = "triage_posts_total"
     return [
         Alert(
             "TriageIngestSilence",
-            f"{source.total('increase', posts, '15m')} == 0\n"
-            f"and ({source.total('increase', posts, '1h', ago='15m')} > 80 "
-            f"or {source.total('increase', posts, '15m', ago='1d')} > 10)",
+            f"{source.series(SILENT)} == 1",
             "2m",
             Severity.CRITICAL,
             Team.ON_CALL,
             "triage",
             "No post has come for a quarter of an hour",
-            "An hour before, or a day ago at this time, posts came.",
+            "Before that, or a day ago at this time, posts came. It goes on until one comes.",
         ),
         Alert(
             "TriageGapOpen",
