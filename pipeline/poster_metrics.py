@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pipeline.brands import OTHER
 from pipeline.metrics import Common
 from pipeline.outbox import Route
 from pipeline.posting import Entry, State
-from pipeline.replies import Reply, cost, kinds_of_warnings
+from pipeline.replies import Kind, Reply, cost, kinds_of_warnings
 from pipeline.settings import Settings
 
 _BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0)
@@ -25,6 +27,9 @@ class PosterMetrics(Common):
             "triage_replies_total", "Answers by what came of them: posted, failed, unknown, held.",
             ["brand", "kind", "outcome"], registry=registry,
         )  # fmt: skip
+        for brand in (*self._brands, OTHER.name):  # the first one that fails is seen as an increase
+            for kind in get_args(Kind):
+                self.replies.labels(brand, kind, State.FAILED.value)
         self.warnings = Counter(
             "triage_reply_warnings_total", "Answers posted in spite of a warning: avoid, vision, link.",
             ["brand", "warning"], registry=registry,
@@ -70,7 +75,7 @@ class PosterMetrics(Common):
 
     def buried(self, brand: str, kind: str, reason: str) -> None:
         """An answer went to replies.dead without being tried."""
-        known = kind if kind in ("reply", "dm", "post") else "reply"
+        known = kind if kind in get_args(Kind) else "reply"
         self.replies.labels(self.brand(brand), known, "failed").inc()
         self.dead.labels(reason).inc()
 

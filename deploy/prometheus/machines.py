@@ -69,20 +69,11 @@ def _coming(source: Source) -> list[Alert]:
 
 
 def _moving(source: Source) -> list[Alert]:
-    dead, posts = (source.total("rate", name, "15m") for name in ("triage_dead_total", "triage_posts_total"))
     committed, end = source.series("triage_committed_offset"), source.series("triage_end_offset")
     still = f"changes({committed}[{source.span('5m')}]) == 0"
     return [
-        Alert(
-            "TriageDeadLetters",
-            f"{dead} / {posts} > 0.01 and {source.total('increase', 'triage_dead_total', '15m')} > 10",
-            "5m",
-            Severity.WARNING,
-            Team.ON_CALL,
-            "triage",
-            "Many records cannot be read",
-            "{{ $value | humanizePercentage }} of what came in the last quarter of an hour is in tweets.dead.",
-        ),
+        _dead(source, "triage", "triage_posts_total"),
+        _dead(source, "responses", "triage_facts_total"),
         Alert(
             "TriageLag",
             f"max by (namespace, topic) ({source.series('triage_lag_seconds')}) > {source.span.seconds('60s')}",
@@ -104,6 +95,28 @@ def _moving(source: Source) -> list[Alert]:
             "Partitions that have records of which nothing is being done: {{ $value }}.",
         ),
     ]
+
+
+def _dead(source: Source, component: str, read: str) -> Alert:
+    """Of one worker: each program counts its dead letters under the same name, the poster its answers too."""
+
+    def dead(function: str) -> str:
+        span = source.span("15m")
+        own = f"present_over_time({source.series(ALIVE[component])}[{span}])"
+        each = f"{function}({source.series('triage_dead_total')}[{span}])"
+        return f"sum by (namespace) ({each} and on (namespace, job, instance) {own})"
+
+    share = "{{ $value | humanizePercentage }}"
+    return Alert(
+        "TriageDeadLetters",
+        f"{dead('rate')} / {source.total('rate', read, '15m')} > 0.01 and {dead('increase')} > 10",
+        "5m",
+        Severity.WARNING,
+        Team.ON_CALL,
+        component,
+        "Many records cannot be read",
+        f"{share} of what {component} read in the last quarter of an hour is in tweets.dead.",
+    )
 
 
 def _away(source: Source) -> Alert:
