@@ -266,7 +266,7 @@ X = Row(
         ),
         Panel(
             "What is left of X's limits",
-            "By route, as X said last.",
+            "By route, as X said last; all of it once the window is over.",
             "percentunit",
             {"{{route}}": f"min by (route) ({one('triage_x_rate_limit_headroom')})"},
             ((0.1, "orange"), (0.3, "green")),

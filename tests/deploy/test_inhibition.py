@@ -1,6 +1,6 @@
 """The example for Alertmanager: what a fault brings about is held back, another fault beside it is not.
 
-Debian's Alertmanager does not start without its templates in /usr/share, so its rule of inhibition is written down here.
+Debian's Alertmanager does not start without its templates in /usr/share, so how it inhibits is written down here.
 """
 
 from __future__ import annotations
