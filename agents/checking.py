@@ -134,7 +134,7 @@ class Checking:
 
     def _ask(self, ids: list[str]) -> Answer:
         answer = self._call(ids)
-        self._metrics.limit(Route.POSTS.value, answer.limit.limit, answer.limit.remaining)
+        self._metrics.limit(Route.POSTS.value, *answer.limit)
         self._metrics.reading.read(Route.POSTS, page(answer.body).ids)
         return answer
 

@@ -108,7 +108,7 @@ class Listener:
         return Answer(fine=True, why=f"listening{given_up}")
 
     def _hold(self, stopping: Event, backoff: Backoff | None) -> Backoff:
-        self._metrics.leader.set(1)
+        self._metrics.active(True)
         api = XApi(access_of(self._settings), base_url=self._settings.x.base_url)
         apis: list[XApi] = [api]
         source: Source
@@ -126,7 +126,7 @@ class Listener:
         finally:
             self._session = None
             backoff = session.close(held=self._lease.held())
-            self._metrics.leader.set(0)
+            self._metrics.active(False)
             for one in apis:
                 one.close()
         if session.error is not None:

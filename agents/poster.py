@@ -199,7 +199,7 @@ class Poster:
         self._outbox = Outbox()
         self._asked_at, self._committed = {}, {}
         self.active = False
-        self._metrics.active.set(0)
+        self._metrics.stands_by()
 
     def _take(self, record: ConsumerRecord) -> None:
         place = Place(REPLIES, record.partition, record.offset)
@@ -289,7 +289,7 @@ class Poster:
         item.posting.posted(posted.answer_id, now, posted.remaining, posted.reset_at)
         self._outcome(route, "fine")
         self._backoffs.fine(route)
-        self._metrics.limit(route, posted.remaining)
+        self._metrics.limit(route, posted.remaining, posted.limit, posted.reset_at)
         if posted.remaining == 0 and posted.reset_at is not None:
             self._block(route, _ms(posted.reset_at))
         never = self._count(item).answered(posted.remaining, posted.reset_at, sent_at)

@@ -67,7 +67,7 @@ def run_poster(
     found = accounts(settings, clock)
     disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody asks for
     topics.require(settings, POSTER_TOPICS)
-    metrics = PosterMetrics(CollectorRegistry(), settings)
+    metrics = PosterMetrics(CollectorRegistry(), settings, clock.now)
     metrics.build.info({"version": version("tweet-triage")})
     stop = stop or threading.Event()
     with ExitStack() as stack:

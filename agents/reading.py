@@ -129,7 +129,7 @@ class DirectMessages(Reading):
         """A page of events."""
         own = self._own()
         answer = self._call(token)
-        self._metrics.limit(Route.DM.value, answer.limit.limit, answer.limit.remaining)
+        self._metrics.limit(Route.DM.value, *answer.limit)
         found = events(answer.body, self._brand, own, self._talks)
         self._metrics.reading.read(Route.DM, found.ids)
         if found.unplaced:
@@ -162,7 +162,7 @@ class OwnTimeline(Reading):
         """A page of posts."""
         answer = self._call(str(self.since), token)
         found = page(answer.body, [self._tag])
-        self._metrics.limit(Route.TIMELINE.value, answer.limit.limit, answer.limit.remaining)
+        self._metrics.limit(Route.TIMELINE.value, *answer.limit)
         self._metrics.reading.read(Route.TIMELINE, found.ids)
         taken = [take(envelope, self._brands) for envelope in found.envelopes]
         ids = [_id(envelope) for envelope in found.envelopes]

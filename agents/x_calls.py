@@ -32,6 +32,7 @@ class Posted(NamedTuple):
     answer_id: str
     remaining: int | None
     reset_at: float | None
+    limit: int | None = None
 
 
 class Looked(NamedTuple):
@@ -66,7 +67,7 @@ class Account:
         answer_id = made(answer.body)
         if answer_id is None:
             raise XUnreachable("an answer without an id")
-        return Posted(answer_id, answer.limit.remaining, answer.limit.reset_at)
+        return Posted(answer_id, answer.limit.remaining, answer.limit.reset_at, answer.limit.limit)
 
     def look(self, reply: Reply, window: tuple[int, int], taken: Container[str]) -> Looked:
         """Look for it among the account's own posts, or private messages, made between two times (ms)."""

@@ -288,7 +288,7 @@ class XSource:
         return self._metrics
 
     def _say(self, route: str, limit: Limit) -> None:
-        self._metrics.limit(route, limit.limit, limit.remaining)
+        self._metrics.limit(route, *limit)
 
 
 class XSearch:

@@ -28,7 +28,7 @@ def _listener(registry: CollectorRegistry) -> None:
 
 
 def _poster(registry: CollectorRegistry) -> None:
-    import_module("pipeline.poster_metrics").PosterMetrics(registry, SETTINGS)
+    import_module("pipeline.poster_metrics").PosterMetrics(registry, SETTINGS, float)
 
 
 MAKERS: dict[str, Callable[[CollectorRegistry], Any]] = {

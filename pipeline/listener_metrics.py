@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.backoff import Cause
 from pipeline.gaps import DAY_S, Gap
+from pipeline.headroom import Headroom
 from pipeline.metrics import LAG_BUCKETS, BatchHistogram
 from pipeline.settings_listener import Prices
 from pipeline.sweeps import Route
@@ -90,6 +91,7 @@ class ListenerMetrics:
 
     def __init__(self, registry: CollectorRegistry, prices: Prices, now: Callable[[], float]) -> None:
         self.registry = registry
+        self._now = now
         ProcessCollector(registry=registry)
         self.reading = Reading(prices, now)
         ReadingMetrics(self.reading, now, registry)
@@ -144,9 +146,9 @@ class ListenerMetrics:
         self.ingest_lag = BatchHistogram(
             "triage_listen_lag_seconds", "created_at of a post of the stream to its line read.", LAG_BUCKETS, registry
         )
-        self.headroom = Gauge(
-            "triage_x_rate_limit_headroom", "Share of X's limit that is left, as it said last.", ["route"],
-            registry=registry,
+        self._headroom = Headroom(
+            "triage_x_rate_limit_headroom", "Share of X's limit that is left; 1 once its window is over.",
+            ["route"], self._now, registry,
         )  # fmt: skip
         self.stopped_errands = Gauge(
             "triage_stopped_errands", "Kinds of reading that X refuses us and that are given up.", registry=registry
@@ -164,7 +166,13 @@ class ListenerMetrics:
         """A sweep of it is done."""
         self.recovered.labels(gap.cause.value).inc(gap.sweeps[-1].recovered)
 
-    def limit(self, route: str, limit: int | None, remaining: int | None) -> None:
+    def active(self, active: bool) -> None:
+        """Whether this listener holds the lease; without it, what X said is no news of X."""
+        self.leader.set(active)
+        if not active:
+            self._headroom.clear()
+
+    def limit(self, route: str, limit: int | None, remaining: int | None, reset_at: float | None) -> None:
         """What X said of a limit."""
         if limit and remaining is not None:
-            self.headroom.labels(route).set(remaining / limit)
+            self._headroom.say((route,), remaining / limit, 1.0, reset_at)

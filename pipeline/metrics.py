@@ -61,8 +61,10 @@ class Common:
         ProcessCollector(registry=registry)
         self.build = Info("triage_build", "Which program this is.", registry=registry)
         self.dead = Counter(
-            "triage_dead_total", "Records in tweets.dead that the broker acknowledged.", ["reason"], registry=registry
-        )
+            "triage_dead_total",
+            "Records that the broker acknowledged in tweets.dead; the poster's in replies.dead that were not tried.",
+            ["reason"], registry=registry,
+        )  # fmt: skip
         for reason in Reason:  # a counter that begins at 100 has not increased, as far as Prometheus sees
             self.dead.labels(reason.value)
         self.retries = Counter(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pipeline.brands import OTHER
+from pipeline.headroom import Headroom
 from pipeline.metrics import Common
 from pipeline.outbox import Route
 from pipeline.posting import Entry, State
-from pipeline.replies import Reply, cost, kinds_of_warnings
+from pipeline.replies import Kind, Reply, cost, kinds_of_warnings
 from pipeline.settings import Settings
 
 _BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0)
 
 
 class PosterMetrics(Common):
-    """The metrics of the poster."""
+    """The metrics of the poster; `now` gives seconds since 1970."""
 
-    def __init__(self, registry: CollectorRegistry, settings: Settings) -> None:
+    def __init__(self, registry: CollectorRegistry, settings: Settings, now: Callable[[], float]) -> None:
         super().__init__(registry)
         self._poster = settings.poster
         self._brands = {brand.name for brand in settings.brands}
@@ -25,6 +29,9 @@ class PosterMetrics(Common):
             "triage_replies_total", "Answers by what came of them: posted, failed, unknown, held.",
             ["brand", "kind", "outcome"], registry=registry,
         )  # fmt: skip
+        for brand in (*self._brands, OTHER.name):  # the first one that fails is seen as an increase
+            for kind in get_args(Kind):
+                self.replies.labels(brand, kind, State.FAILED.value)
         self.warnings = Counter(
             "triage_reply_warnings_total", "Answers posted in spite of a warning: avoid, vision, link.",
             ["brand", "warning"], registry=registry,
@@ -41,8 +48,8 @@ class PosterMetrics(Common):
             "triage_x_calls_total", "Calls of X's API by what was asked and what came of it.",
             ["what", "outcome"], registry=registry,
         )  # fmt: skip
-        self.remaining = Gauge(
-            "triage_x_remaining", "Requests that X still takes in its window.", ["brand", "what"], registry=registry
+        self._remaining = Headroom(
+            "triage_x_remaining", "Requests that X still takes in its window.", ["brand", "what"], now, registry
         )
         self.blocked_until = Gauge(
             "triage_x_blocked_until_timestamp_seconds", "Until when X takes no more.", ["brand", "what"],
@@ -70,14 +77,19 @@ class PosterMetrics(Common):
 
     def buried(self, brand: str, kind: str, reason: str) -> None:
         """An answer went to replies.dead without being tried."""
-        known = kind if kind in ("reply", "dm", "post") else "reply"
+        known = kind if kind in get_args(Kind) else "reply"
         self.replies.labels(self.brand(brand), known, "failed").inc()
         self.dead.labels(reason).inc()
 
-    def limit(self, route: Route, remaining: int | None) -> None:
+    def stands_by(self) -> None:
+        """Another process posts, and hears what X says of its count."""
+        self.active.set(0)
+        self._remaining.clear()
+
+    def limit(self, route: Route, remaining: int | None, limit: int | None, reset_at: float | None) -> None:
         """What X says of its count."""
         if remaining is not None:
-            self.remaining.labels(self.brand(route.brand), route.what).set(remaining)
+            self._remaining.say((self.brand(route.brand), route.what), remaining, limit, reset_at)
 
     def blocked(self, route: Route, until: int) -> None:
         """X takes no more on a route until then (ms)."""

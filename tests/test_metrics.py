@@ -32,6 +32,17 @@ def test_stages_begin_at_nothing(name: str, stage: Stage) -> None:
     assert 0 == registry.get_sample_value(name, {"stage": stage.value})
 
 
+@pytest.mark.parametrize("kind", ["reply", "dm", "post"])
+def test_failed_answers_begin_at_nothing(kind: str) -> None:
+    """And answers that cannot be posted, of every brand."""
+    registry = CollectorRegistry()
+
+    MAKERS["poster"](registry)
+
+    labels = {"brand": "other", "kind": kind, "outcome": "failed"}
+    assert 0 == registry.get_sample_value("triage_replies_total", labels)
+
+
 @pytest.mark.parametrize("program", MAKERS)
 def test_the_process_says_when_it_started(program: str) -> None:
     """Restarts of every program are counted by it, and by what says that the process is one of ours."""

@@ -7,6 +7,11 @@ from deploy.grafana.board import Board, Kind, Panel, Row, many, one, quantile, t
 LATENCY = "triage_route_latency_seconds"
 SOON = 'le="5.0"'
 OURS = f"and on (namespace, job, instance) {one('triage_build_info')}"
+DEAD_POSTS = (
+    f"sum(rate({one('triage_dead_total')}[15m]) "
+    f"and on (namespace, job, instance) present_over_time({one('triage_posts_total')}[15m]))"
+)
+"""Not those of other programs, which count them under the same name."""
 PROCESS = "{{pod}} {{instance}}"
 
 
@@ -157,7 +162,7 @@ LAG = Row(
         ),
         Panel(
             "Dead letters, an hour",
-            "What could not be read, by reason: `triage dead list`.",
+            "By reason: the workers' in `tweets.dead` (`triage dead list`), the poster's in `replies.dead`.",
             "short",
             {"{{reason}}": many("triage_dead_total", "reason", span="1h")},
             ((1, "orange"), (100, "red")),
@@ -165,9 +170,9 @@ LAG = Row(
         ),
         Panel(
             "Dead letters by posts",
-            "The share of the last quarter of an hour; from 1% on there is an alert.",
+            "Of what triage read in a quarter of an hour, the share in `tweets.dead`; from 1% on there is an alert.",
             "percentunit",
-            {"share": f"{total('triage_dead_total', span='15m')} / {total('triage_posts_total', span='15m')}"},
+            {"share": f"{DEAD_POSTS} / {total('triage_posts_total', span='15m')}"},
             ((0.001, "orange"), (0.01, "red")),
             width=6,
         ),
@@ -261,7 +266,7 @@ X = Row(
         ),
         Panel(
             "What is left of X's limits",
-            "By route, as X said last.",
+            "By route, as X said last; all of it once the window is over.",
             "percentunit",
             {"{{route}}": f"min by (route) ({one('triage_x_rate_limit_headroom')})"},
             ((0.1, "orange"), (0.3, "green")),

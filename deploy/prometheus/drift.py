@@ -11,6 +11,10 @@ from pipeline.drift import LEAST_SHARE
 INDEX = "triage:drift:psi"
 LIMIT = "0.25"
 """E. M. Lewis' and N. Siddiqi's: from 0.1 on look, from 0.25 on act; see pipeline.drift.psi."""
+LEAST_POSTS = 500
+"""With fewer, in the last hours or in the week before, shares are chance."""
+WEEK = "triage:stages:increase_1w"
+"""Posts that were judged in the week before the last hours."""
 EVERY = "1m"
 """Well under the five minutes for which Prometheus takes a recorded value for the present one."""
 
@@ -35,7 +39,7 @@ WATCHED = (
 def recorded(source: Source) -> list[Mapping[str, object]]:
     """Shares of the last hours, of the week before them and of training; then how far apart they are."""
     shares = [rule for watched in WATCHED for rule in _shares(source, watched)]
-    return [*shares, *(rule for watched in WATCHED for rule in _indices(source, watched))]
+    return [*shares, _week(source), *(rule for watched in WATCHED for rule in _indices(source, watched))]
 
 
 def _shares(source: Source, watched: Watched) -> list[Mapping[str, object]]:
@@ -52,6 +56,13 @@ def _shares(source: Source, watched: Watched) -> list[Mapping[str, object]]:
     return found
 
 
+def _week(source: Source) -> Mapping[str, object]:
+    """Added up from rates of ten minutes each, however often these are recorded and however many workers there are."""
+    rates = f"{source.series('triage:stages:rate_10m')}[{source.span('1w')}:{source.span('10m')}]"
+    posts = f"sum by (namespace) (sum_over_time({rates} offset {source.span('6h')}))"
+    return record(WEEK, f"{posts} * {source.span.seconds('10m')}")
+
+
 def _part(source: Source, rate: str, window: str, ago: str) -> str:
     offset = f" offset {source.span(ago)}" if ago else ""
     mean = f"avg_over_time({source.series(rate)}[{source.span(window)}]{offset})"
@@ -65,6 +76,8 @@ def _indices(source: Source, watched: Watched) -> list[Mapping[str, object]]:
     for name, share in against:
         old = _at_least(source, _share(watched, share))
         index = f"sum by (namespace) (({new} - {old}) * ln({new} / {old}))"
+        if name == "week":  # the training set has thousands of posts
+            index += f" and on (namespace) {source.series(WEEK)} > {LEAST_POSTS}"
         found.append(record(INDEX, index, what=watched.what, against=name))
     return found
 
@@ -82,7 +95,7 @@ def alert(source: Source) -> Alert:
     return Alert(
         "TriageModelDrift",
         f"max by (namespace, what, against) ({source.series(INDEX)}) > {LIMIT} "
-        f"and on (namespace) {source.total('increase', 'triage_stages_total', '6h')} > 500",
+        f"and on (namespace) {source.total('increase', 'triage_stages_total', '6h')} > {LEAST_POSTS}",
         "30m",
         Severity.WARNING,
         Team.ON_CALL,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deploy.prometheus import drift
-from deploy.prometheus.rule import ANY, Alert, Severity, Source, Team
+from deploy.prometheus.rule import ANY, Alert, Severity, Source, Team, record
 
 ALIVE = {
     "triage": "triage_posts_total",
@@ -12,6 +14,8 @@ ALIVE = {
     "poster": "triage_poster_active",
 }
 """By program a series that it alone has."""
+SILENT = "triage:posts:silent"
+"""1 from when posts should have come and none did, until one comes."""
 
 
 def alerts(source: Source) -> list[Alert]:
@@ -20,20 +24,36 @@ def alerts(source: Source) -> list[Alert]:
     return [*found, drift.alert(source), _watchdog()]
 
 
+def recorded(source: Source) -> list[Mapping[str, object]]:
+    """Silence, which remembers itself: whatever it is compared with lies in the silence too when that lasts.
+
+    At the rate of the time before some twenty posts should have come; half as many do where they came yesterday at
+    this time. Where a slow day ends at once, the day before says that it always does.
+    """
+
+    def came(span: str, ago: str = "") -> str:
+        return source.total("increase", "triage_posts_total", span, ago=ago)
+
+    expected = (
+        f"{came('1h', '15m')} > 80",
+        f"{came('15m', '1d')} > 10",
+        f"({came('1h', '30m')} > 40 and {came('30m')} == 0 unless {came('30m', '1d')} == 0)",
+        source.series(SILENT),
+    )
+    return [record(SILENT, f"count by (namespace) ({came('15m')} == 0\nand ({' or '.join(expected)}))")]
+
+
 def _coming(source: Source) -> list[Alert]:
-    posts = "triage_posts_total"
     return [
         Alert(
             "TriageIngestSilence",
-            f"{source.total('increase', posts, '15m')} == 0\n"
-            f"and ({source.total('increase', posts, '1h', ago='15m')} > 80 "
-            f"or {source.total('increase', posts, '15m', ago='1d')} > 10)",
+            f"{source.series(SILENT)} == 1",
             "2m",
             Severity.CRITICAL,
             Team.ON_CALL,
             "triage",
             "No post has come for a quarter of an hour",
-            "An hour before, or a day ago at this time, posts came.",
+            "Before that, or a day ago at this time, posts came. It goes on until one comes.",
         ),
         Alert(
             "TriageGapOpen",
@@ -49,20 +69,11 @@ def _coming(source: Source) -> list[Alert]:
 
 
 def _moving(source: Source) -> list[Alert]:
-    dead, posts = (source.total("rate", name, "15m") for name in ("triage_dead_total", "triage_posts_total"))
     committed, end = source.series("triage_committed_offset"), source.series("triage_end_offset")
     still = f"changes({committed}[{source.span('5m')}]) == 0"
     return [
-        Alert(
-            "TriageDeadLetters",
-            f"{dead} / {posts} > 0.01 and {source.total('increase', 'triage_dead_total', '15m')} > 10",
-            "5m",
-            Severity.WARNING,
-            Team.ON_CALL,
-            "triage",
-            "Many records cannot be read",
-            "{{ $value | humanizePercentage }} of what came in the last quarter of an hour is in tweets.dead.",
-        ),
+        _dead(source, "triage", "triage_posts_total"),
+        _dead(source, "responses", "triage_facts_total"),
         Alert(
             "TriageLag",
             f"max by (namespace, topic) ({source.series('triage_lag_seconds')}) > {source.span.seconds('60s')}",
@@ -84,6 +95,28 @@ def _moving(source: Source) -> list[Alert]:
             "Partitions that have records of which nothing is being done: {{ $value }}.",
         ),
     ]
+
+
+def _dead(source: Source, component: str, read: str) -> Alert:
+    """Of one worker: each program counts its dead letters under the same name, the poster its answers too."""
+
+    def dead(function: str) -> str:
+        span = source.span("15m")
+        own = f"present_over_time({source.series(ALIVE[component])}[{span}])"
+        each = f"{function}({source.series('triage_dead_total')}[{span}])"
+        return f"sum by (namespace) ({each} and on (namespace, job, instance) {own})"
+
+    share = "{{ $value | humanizePercentage }}"
+    return Alert(
+        "TriageDeadLetters",
+        f"{dead('rate')} / {source.total('rate', read, '15m')} > 0.01 and {dead('increase')} > 10",
+        "5m",
+        Severity.WARNING,
+        Team.ON_CALL,
+        component,
+        "Many records cannot be read",
+        f"{share} of what {component} read in the last quarter of an hour is in tweets.dead.",
+    )
 
 
 def _away(source: Source) -> Alert:

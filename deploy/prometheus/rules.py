@@ -35,7 +35,11 @@ def document(
     """The rules in groups; with a factor all spans are so many times shorter; none about a program that is not run."""
     source = Source(Spans(factor), numbers or Numbers())
     intervals = {"tweet-triage-drift": source.span(drift.EVERY)}
-    recorded = {"tweet-triage-budgets": budgets.recorded(source), "tweet-triage-drift": drift.recorded(source)}
+    recorded = {
+        "tweet-triage-budgets": budgets.recorded(source),
+        "tweet-triage-drift": drift.recorded(source),
+        "tweet-triage-silence": machines.recorded(source),
+    }
     made = {
         "tweet-triage-promises": budgets.alerts(source),
         "tweet-triage-customers": symptoms.alerts(source),

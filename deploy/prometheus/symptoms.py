@@ -40,6 +40,7 @@ def _waiting(source: Source) -> list[Alert]:
 
 
 def _answers(source: Source) -> list[Alert]:
+    failed = 'outcome="failed"'
     until, waiting = source.series("triage_x_blocked_until_timestamp_seconds"), source.series("triage_replies_waiting")
     return [
         Alert(
@@ -52,6 +53,16 @@ def _answers(source: Source) -> list[Alert]:
             "poster",
             "X takes no more answers of {{ $labels.brand }} for now",
             "Answers wait; X takes {{ $labels.what }} again in {{ $value | humanizeDuration }}.",
+        ),
+        Alert(
+            "TriageAnswersFailed",
+            f"{source.total('increase', 'triage_replies_total', '1h', failed, by='namespace, brand')} > 3",
+            "",
+            Severity.WARNING,
+            Team.LEAD,
+            "poster",
+            "Answers of {{ $labels.brand }} do not go out",
+            "Answers of the last hour that X or the poster refused: {{ $value | humanize }}. They are in replies.dead.",
         ),
         Alert(
             "TriageReplyDoubtful",
