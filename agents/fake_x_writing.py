@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Any
 
 from agents.fake_x_asked import PROBLEMS, Asked, Refused, Said, Site, invalid
-from agents.fake_x_posts import URL, User, post_json, rfc3339
+from agents.fake_x_posts import User, post_json, rfc3339
 from agents.fake_x_rules import BadRule, compile_rule
 from agents.fake_x_world import World
-from pipeline.top_level import TOP_LEVEL
+from pipeline.counting import length
 
 _RULE = 1024
 _RULES = 1000
 _LENGTH = 280
-_URL_LENGTH = 23
 _MESSAGE = 10_000
-_LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))  # X counts these characters once, others twice
 
 
 def create(site: Site, asked: Asked) -> Said:
@@ -26,7 +22,7 @@ def create(site: Site, asked: Asked) -> Said:
     reply_to = (asked.body.get("reply") or {}).get("in_reply_to_tweet_id")
     if not isinstance(text, str) or not text.strip():
         raise invalid("One of `text` or `media` is needed")
-    if weighted(text) > _LENGTH:
+    if length(text) > _LENGTH:
         raise invalid("Your Tweet text is too long. For more information on how we determine text length see X's docs.")
     assert asked.user is not None
     with site.world.lock:
@@ -46,23 +42,6 @@ def _addressed(world: World, text: str, reply_to: str, by: User) -> str:
         raise Refused(403, "Forbidden", "You attempted to reply to a Tweet that is deleted or not visible to you.")
     handle = f"@{parent.author.handle}"
     return text if parent.author.id == by.id or text.lower().startswith(handle.lower()) else f"{handle} {text}"
-
-
-def weighted(text: str) -> int:
-    """The length of a text as X counts it: links 23, Latin and punctuation 1, others 2; an emoji as its parts."""
-    rest, links = URL.subn("", unicodedata.normalize("NFC", text))
-    words = re.split(r"([\s,!?()]+|\.(?=\s|$))", rest)
-    bare = [word for word in words if _is_domain(word)]
-    rest = "".join(word for word in words if not _is_domain(word))
-    return (links + len(bare)) * _URL_LENGTH + sum(
-        1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in rest
-    )
-
-
-def _is_domain(word: str) -> bool:
-    """Whether a word by itself is a link without a protocol; nothing finer: our own counting has the rules."""
-    domain, _, _ = word.partition("/")
-    return "." in domain.strip(".") and "@" not in domain and domain.rpartition(".")[2].lower() in TOP_LEVEL
 
 
 def create_dm(site: Site, asked: Asked) -> Said:

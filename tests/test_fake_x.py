@@ -28,6 +28,28 @@ def test_only_what_is_asked_for_is_said(x: FakeX) -> None:
     assert {"data": [{"id": post.id, "text": "@brand hello", "edit_history_tweet_ids": [post.id]}]} == body
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "links"),
+    [
+        ("Try https://acme.example/y, thanks", "Try https://t.co/0000000001, thanks", ["https://acme.example/y"]),
+        ('"http://a.de/b" or acme.com.', '"https://t.co/0000000001" or https://t.co/0000000002.',
+         ["http://a.de/b", "acme.com"]),
+        ("mail help@acme.com", "mail help@acme.com", []),
+    ],
+)  # fmt: skip
+def test_links_are_shortened(x: FakeX, text: str, shown: str, links: list[str]) -> None:
+    """As X finds them: what stands behind one stays where it is."""
+    post = x.world.publish(text, author="anna")
+
+    _, _, body = ask(x, "GET", f"/2/tweets?ids={post.id}&tweet.fields=entities")
+
+    (found,) = body["data"]
+    urls = found.get("entities", {}).get("urls", [])
+    assert shown == found["text"]
+    assert links == [one["expanded_url"] for one in urls]
+    assert [one["url"] for one in urls] == [shown[one["start"] : one["end"]] for one in urls]
+
+
 def test_ids_order_as_times_do(x: FakeX, clock: HandClock) -> None:
     """They are X's: milliseconds in the upper bits; in one millisecond they count up."""
     posts = []
@@ -164,6 +186,19 @@ def test_what_cannot_be_edited(x: FakeX) -> None:
     for post in (reply, gone, first):
         with pytest.raises(ValueError, match="X lets nobody edit"):
             x.world.edit(post.id, "no")
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(29, True), (31, False)])
+def test_edits_end_half_an_hour_after_the_post(x: FakeX, clock: HandClock, minutes: int, *, taken: bool) -> None:
+    """Counted from the first edition."""
+    first = x.world.publish("one", author="anna")
+    clock.sleep(60.0)
+    x.world.edit(first.id, "two")
+    clock.sleep(60.0 * minutes - 60.0)
+
+    status = ask(x, "POST", "/fake/edit", body={"identity": first.id, "text": "three"})[0]
+
+    assert taken == (status == 200)
 
 
 def test_a_deleted_post_is_missing(x: FakeX, clock: HandClock) -> None:

@@ -71,9 +71,12 @@ def test_what_cannot_be_read_is_said(x: FakeX, method: str, path: str, body: obj
     assert said["detail"]
 
 
-@pytest.mark.parametrize("text", ["a" * 280, "あ" * 140, "a" * 256 + " https://example.com/" + "b" * 200])
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 280, "あ" * 140, "a" * 256 + " https://example.com/" + "b" * 200, "👨\u200d👩\u200d👧\u200d👦" * 40],
+)
 def test_a_text_of_280_is_taken(x: FakeX, text: str) -> None:
-    """As X counts: links are 23, what is not Latin counts twice."""
+    """As X counts: links are 23, an emoji 2, what is not Latin counts twice."""
     assert 201 == ask(x, "POST", "/2/tweets", headers=as_user(x), body={"text": text})[0]
 
 
