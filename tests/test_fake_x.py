@@ -135,6 +135,20 @@ def test_mentions_until_a_time(x: FakeX, clock: HandClock) -> None:
     assert (["@brand 1"], 1) == ([post["text"] for post in body["data"]], x.counts.posts_read)
 
 
+@pytest.mark.parametrize(("who", "what"), [("brand", "mentions"), ("anna", "tweets")])
+def test_mentions_and_timelines_between_two_times(x: FakeX, clock: HandClock, who: str, what: str) -> None:
+    """What is older or newer is not given."""
+    account, begins = x.world.user(who), clock.now()
+    for number in range(4):
+        x.world.publish(f"@brand {number}", author="anna")
+        clock.sleep(10.0)
+    start, end = (datetime.fromtimestamp(begins + s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for s in (5, 25))
+
+    _, _, body = ask(x, "GET", f"/2/users/{account.id}/{what}?start_time={start}&end_time={end}")
+
+    assert ["@brand 2", "@brand 1"] == [post["text"] for post in body["data"]]
+
+
 def test_private_messages_are_kept_for_30_days_and_for_those_concerned(x: FakeX, clock: HandClock) -> None:
     """Nobody reads those of others."""
     x.world.send_dm("anna", "brand", "old")
