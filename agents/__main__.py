@@ -345,11 +345,17 @@ def dead_replay(
 
 @topics_app.command("create")
 def topics_create(context: typer.Context) -> None:
-    """Create the topics that are missing, as the table in pipeline/topics.py declares them."""
-    from agents import topics
+    """Create the topics that are missing, as the table in pipeline/topics.py declares them.
 
-    for line in topics.create(load(context)):
+    Those that exist are left as they are; exit code 5 where one is not as declared.
+    """
+    from agents import topics
+    from pipeline.topics import TOPICS
+
+    settings = load(context)
+    for line in topics.create(settings):
         print(line)
+    topics.require(settings, [topic.name for topic in TOPICS])
 
 
 @topics_app.command("check")

@@ -18,6 +18,7 @@ from pipeline.errors import (
     TooManyDead,
     TopicsError,
     TriageError,
+    UnknownBrand,
 )
 from pipeline.settings import Settings
 
@@ -43,6 +44,7 @@ class Exit(IntEnum):
 __all__ = ["EPILOG", "EXIT_OF", "Exit", "load", "ms", "say"]
 
 EXIT_OF: dict[type[TriageError], Exit] = {
+    UnknownBrand: Exit.USAGE,
     SettingsError: Exit.SETTINGS,
     BrokerError: Exit.BROKER,
     TopicsError: Exit.TOPICS,

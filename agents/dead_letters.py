@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
@@ -50,7 +50,12 @@ class NoSuchLetter(TriageError):
 
 
 def find(settings: Settings, wanted: Wanted) -> list[Found]:
-    """The dead letters in the topic now, each once by its id, oldest first."""
+    """The dead letters in the topic now, each once by its id, oldest first.
+
+    Raises:
+        TopicsError: there is no topic `tweets.dead`.
+        BrokerError: the broker does not answer.
+    """
     consumer = clients.consumer(settings.kafka)
     try:
         found = {item.letter.id: item for item in _read(consumer, settings) if wanted.fits(item.letter)}
@@ -122,13 +127,6 @@ def _headers(item: Found) -> list[tuple[str, bytes]]:
 
 
 def _read(consumer: KafkaConsumer, settings: Settings) -> Iterator[Found]:
-    topic = settings.topics.name(DEAD)
-    tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    consumer.assign(tps)
-    consumer.seek_to_beginning(*tps)
-    ends = consumer.end_offsets(tps)
-    while any(consumer.position(tp) < ends[tp] for tp in tps):
-        for records in consumer.poll(timeout_ms=500).values():
-            for record in records:
-                letter = read_headers(record.headers)
-                yield Found(letter, record.key, record.value, record.partition, record.offset, of(record.headers))
+    for record in clients.stored(consumer, settings.topics.name(DEAD)):
+        letter = read_headers(record.headers)
+        yield Found(letter, record.key, record.value, record.partition, record.offset, of(record.headers))

@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from agents import clients
 from agents.states import State, states
+from pipeline.brands import require_brand
 from pipeline.desk import Verb, Word, encode, read_word
 from pipeline.errors import BrokerError, TriageError
 from pipeline.facts import Kind, Mark
@@ -36,6 +37,7 @@ def say(
 
     Raises:
         NoSuchPost: none is known (any more), or several brands have it and none is named.
+        UnknownBrand: neither the settings nor the states have it.
         BrokerError: the broker did not take it.
     """
     identity = post.removeprefix("x:")
@@ -59,9 +61,11 @@ def say(
 def _find(settings: Settings, post: str, brand: str | None) -> State:
     consumer = clients.consumer(settings.kafka)
     try:
+        known = states(consumer, settings)
+        require_brand(brand, settings.brands, {state.key.brand for state in known})
         found = [
             state
-            for state in states(consumer, settings)
+            for state in known
             if (fact := state.fact(post)) is not None
             and fact.kind in (Kind.ASKED, Kind.ANSWERED)
             and not fact.marks & Mark.ADOPTED

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
+
+import msgspec
 
 from agents.fake_x_faults import Faults
 from agents.fake_x_posts import FakePost, Shape, User, includes_json, post_json, snowflake
@@ -16,6 +18,7 @@ from pipeline.clocks import Clock
 PROBLEMS = "https://api.twitter.com/2/problems/"
 TOKEN = "7140dibdnow9c7btw"  # noqa: S105 # it only looks like one
 """What page tokens begin with; then come the place, and how many posts were given before it."""
+_NUMBER = re.compile("[0-9]{1,19}")
 
 
 class Site(NamedTuple):
@@ -71,7 +74,7 @@ def time_of(asked: Asked, name: str, default: float) -> float:
         return default
     try:
         return datetime.fromisoformat(text).timestamp()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise invalid(f"`{name}` is no time: {text}") from error
 
 
@@ -95,6 +98,11 @@ def unmixed(asked: Asked) -> None:
         raise invalid("Invalid use of 'since_id' or 'until_id' in conjunction with 'start_time' or 'end_time'")
 
 
+def is_number(text: object) -> bool:
+    """Whether it can be an id of X's; `isdigit` takes more than `int`."""
+    return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
+
+
 def number_of(asked: Asked, name: str, default: int) -> int:
     """A number among the parameters.
 
@@ -104,7 +112,7 @@ def number_of(asked: Asked, name: str, default: int) -> int:
     text = asked.query.get(name)
     if text is None:
         return default
-    if not text.isdigit():
+    if not is_number(text):
         raise invalid(f"`{name}` is no id: {text}")
     return int(text)
 
@@ -115,7 +123,7 @@ def place_of(asked: Asked) -> int:
     if token is None:
         return 0
     place, _, _ = token.removeprefix(TOKEN).partition("n")
-    if not token.startswith(TOKEN) or not place.isdigit():
+    if not token.startswith(TOKEN) or not is_number(place):
         raise invalid("The page token is none of ours")
     return int(place)
 
@@ -124,7 +132,7 @@ def _given_before(asked: Asked) -> int:
     """How many the pages before gave."""
     token = asked.query.get("next_token") or asked.query.get("pagination_token") or ""
     _, _, given = token.removeprefix(TOKEN).partition("n")
-    return int(given) if given.isdigit() else 0
+    return int(given) if is_number(given) else 0
 
 
 def page_of(found: Iterable[FakePost], asked: Asked, site: Site, *, most: int | None) -> Said:
@@ -188,8 +196,8 @@ def parsed(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        found = json.loads(body)
-    except ValueError as error:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid("The body is no JSON") from error
     if not isinstance(found, dict):
         raise invalid("The body is no JSON object")

@@ -14,6 +14,9 @@ from pipeline.settings import Brand
 from pipeline.settings import load as load_settings
 
 _SAMPLE = Path(__file__).parent / "sample"
+_GROUPS = {name: {"group": f"fake-x-{name}"} for name in ("worker", "responses", "poster", "listener")}
+APART = {"topics": {"prefix": "fake-x."}, **_GROUPS}
+"""Settings with which it shares a broker: what waits in another installation is not known to a fake X, so gone."""
 
 
 def run_fake_x(
@@ -32,7 +35,7 @@ def run_fake_x(
     """
     brands = load_settings(_SAMPLE / "settings.yaml").brands
     with FakeX(host=host, port=port, visible_after_s=visible_after_s) as x:
-        out(settings_for(x, brands))
+        out(settings_for(x, brands) + yaml.safe_dump(APART, sort_keys=False))
         say(_words(x, rate))
         crowd = Crowd(x.world, (_SAMPLE / "posts.jsonl").read_bytes().splitlines())
         never = Event()

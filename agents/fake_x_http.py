@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from agents.fake_x_asked import Asked, Refused, Said, Site, parsed
+from agents.fake_x_asked import Asked, Refused, Said, Site, invalid, is_number, parsed
 from agents.fake_x_control import PREFIX, control
 from agents.fake_x_faults import TOO_MANY, Mishap
 from agents.fake_x_limits import Allowed, Counts, Limits
@@ -109,7 +109,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         inside, url = self.server.inside, urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = self.headers.get("content-length") or "0"
+        if not is_number(length):
+            self._send("unknown", invalid("The content-length is no number").said, {}, close=True)
+            return
+        body = self.rfile.read(int(length))
         if url.path.startswith(PREFIX):
             self._send("control", control(inside.site, inside.counts, self.command, url.path, body), {})
             return

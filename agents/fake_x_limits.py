@@ -42,6 +42,8 @@ LIMITS: dict[str, tuple[int, float]] = {
     END_CONNECTIONS: (25, QUARTER_S),
 }
 """Requests in so many seconds, by route."""
+USERS: dict[str, tuple[int, float]] = {RECENT: (300, QUARTER_S), MENTIONS: (300, QUARTER_S)}
+"""The same for a user, where X lets one ask less than the app."""
 DAILY: dict[str, tuple[int, str]] = {CREATE: (10_000, "app"), CREATE_DM: (1440, "user")}
 """Requests in 24 hours; X says them in headers of their own."""
 
@@ -74,13 +76,15 @@ class Limits:
     def __init__(self, clock: Clock, overrides: Mapping[str, tuple[int, float]] | None = None) -> None:
         self._clock = clock
         self._limits = {**LIMITS, **(overrides or {})}
+        self._users = {**self._limits, **USERS, **(overrides or {})}
         self._windows: dict[tuple[str, str], _Window] = {}
         self._lock = Lock()
 
     def take(self, route: str, caller: str) -> Allowed:
         """Count one request of a caller."""
+        limits = self._limits if caller == "app" else self._users
         with self._lock:
-            windows = [("x-rate-limit", self._window(route, caller, *self._limits[route]))]
+            windows = [("x-rate-limit", self._window(route, caller, *limits[route]))]
             if route in DAILY:
                 most, whose = DAILY[route]
                 who = caller if whose == "user" else "app"

@@ -13,7 +13,6 @@ from agents.fake_x_rules import Look, fold, words_of
 _EPOCH_MS = 1288834974657  # of X's ids
 MENTION = re.compile(r"(?<!\w)@(\w{1,30})")
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
-URL = re.compile(r"https?://\S+")
 _LONG = 280
 _NONE: frozenset[str] = frozenset()
 NO_LINKS: dict[str, str] = {}
@@ -217,8 +216,9 @@ def _entities(post: FakePost) -> dict[str, Any]:
         found["hashtags"] = [{"start": hit.start(), "end": hit.end(), "tag": hit[1]} for hit in _HASHTAG.finditer(text)]
     if post.links:
         found["urls"] = [
-            {"start": hit.start(), "end": hit.end(), "url": hit[0], "expanded_url": post.links.get(hit[0], hit[0])}
-            for hit in URL.finditer(text)
+            {"start": start, "end": start + len(short), "url": short, "expanded_url": long}
+            for short, long in post.links.items()
+            for start in [text.index(short)]
         ]
     return {name: hits for name, hits in found.items() if hits}
 

@@ -14,6 +14,7 @@ from agents.fake_x_asked import (
     Site,
     given,
     invalid,
+    is_number,
     newest_first,
     not_found,
     number_of,
@@ -46,7 +47,7 @@ def user(site: Site, asked: Asked) -> Said:
 def lookup(site: Site, asked: Asked) -> Said:
     """GET /2/tweets."""
     ids = asked.query.get("ids", "").split(",")
-    if not 1 <= len(ids) <= 100 or not all(one.isdigit() for one in ids):
+    if not 1 <= len(ids) <= 100 or not all(map(is_number, ids)):
         raise invalid("The `ids` query parameter takes 1 to 100 numbers")
     found, missing = site.world.find(ids)
     said = given(found, asked, site)
@@ -87,11 +88,15 @@ def mentions(site: Site, asked: Asked) -> Said:
         of = [other.author.id for other in (post.parent, post.quoted) if other is not None]
         return (who.id in of or handle in look(post).mentions) and post.author.id != who.id
 
-    since, end = number_of(asked, "since_id", 0), time_of(asked, "end_time", inf)
+    since, start, end = (
+        number_of(asked, "since_id", 0),
+        time_of(asked, "start_time", 0),
+        time_of(asked, "end_time", inf),
+    )
     ends = [one for one in (number_of(asked, "until_id", 0), place_of(asked)) if one]
     place = min(ends, default=0)
     reachable = islice((post for post in site.world.newest_first(since_id=since) if concerns(post)), _MENTIONS)
-    found = (post for post in reachable if post.at <= end and (not place or int(post.id) < place))
+    found = (post for post in reachable if start <= post.at <= end and (not place or int(post.id) < place))
     return page_of(found, asked, site, most=None)
 
 
@@ -99,7 +104,8 @@ def timeline(site: Site, asked: Asked) -> Said:
     """GET /2/users/:id/tweets."""
     unmixed(asked)
     who = _account(site, asked)
-    found = (post for post in newest_first(site, asked) if post.author.id == who.id)
+    start, end = time_of(asked, "start_time", 0), time_of(asked, "end_time", inf)
+    found = (post for post in newest_first(site, asked) if post.author.id == who.id and start <= post.at <= end)
     return page_of(found, asked, site, most=_TIMELINE)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import accumulate
 from typing import NamedTuple
 
 _TOKEN = re.compile(r'-?(?:[a-z_]+:)?"[^"]*"|-?\(|\)|[^\s()]+', re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_DEEPEST = 50
 
 
 class Look(NamedTuple):
@@ -60,10 +62,16 @@ def compile_rule(rule: str) -> Match:
     tokens = _TOKEN.findall(rule)
     if not tokens:
         raise BadRule("the rule is empty")
+    if max(accumulate(_deeper(token) for token in tokens)) > _DEEPEST:
+        raise BadRule(f"parentheses are nested more than {_DEEPEST} deep")
     match, rest = _any(tokens)
     if rest:
         raise BadRule(f"mismatched input {rest[0]!r}")
     return match
+
+
+def _deeper(term: str) -> int:
+    return -1 if term == ")" else int(term in ("(", "-("))
 
 
 def _any(tokens: list[str]) -> tuple[Match, list[str]]:
@@ -101,7 +109,7 @@ def _until(matches: list[Match], *, result: bool) -> Match:
 
 def _one(tokens: list[str]) -> tuple[Match, list[str]]:
     term, rest = tokens[0], tokens[1:]
-    if term == "-":
+    if term == "-" or term.startswith("--"):
         raise BadRule("a lone -")
     if term.startswith("-"):
         match, rest = _one([term[1:], *rest])

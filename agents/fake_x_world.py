@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from threading import RLock
 
-from agents.fake_x_posts import MENTION, NO_LINKS, URL, FakeMessage, FakePost, Rule, User, look, snowflake
+from agents.fake_x_posts import MENTION, NO_LINKS, FakeMessage, FakePost, Rule, User, look, snowflake
 from agents.fake_x_rules import Match, compile_rule
 from pipeline.clocks import Clock
+from pipeline.counting import places
 
 Hear = Callable[[FakePost, tuple[Rule, ...]], None]
 _FIRST_USER = 1001
+_MOST_EDITS = 5
+_EDIT_WITHIN_S = 1800.0
 _RECENT_S = 86400.0  # X compares a new post with the author's "recent" ones, and does not say more
 
 
@@ -105,17 +108,24 @@ class World:
         post = self._by_api.get((author.id, text))
         return post is not None and not post.gone and post.at > self._clock.now() - _RECENT_S
 
+    def may_edit(self, post: FakePost) -> bool:
+        """Whether X lets its author edit it now: half an hour, five times, and no reply."""
+        too_late = self._clock.now() > self.posts[post.chain[0]].at + _EDIT_WITHIN_S
+        return post.parent is None and len(post.chain) <= _MOST_EDITS and not post.gone and not too_late
+
     def edit(self, identity: str, text: str) -> FakePost:
         """Edit a post: a new id in the same chain.
 
         Raises:
             KeyError: there is no such post.
-            ValueError: it answers another, or was edited five times, or is gone.
+            ValueError: it answers another, was edited five times, is gone, or older than half an hour.
         """
         with self.lock:
             old = self.posts[identity]
-            if old.parent is not None or len(old.chain) > 5 or old.gone:
-                raise ValueError("X lets nobody edit a reply, a post that is gone, or one a sixth time")
+            if not self.may_edit(old):
+                raise ValueError(
+                    "X lets nobody edit a reply, a post that is gone, one a sixth time, or after 30 minutes"
+                )
             at = self._clock.now()
             new = str(self._next_id(at))
             old.chain.append(new)
@@ -228,16 +238,15 @@ class World:
         return self._last_id
 
     def _shortened(self, text: str) -> tuple[str, dict[str, str]]:
-        if "://" not in text:
+        if "." not in text:
             return text, NO_LINKS
         links: dict[str, str] = {}
-
-        def shorten(hit: object) -> str:
+        shown, at = "", 0
+        for start, end in places(text):
             short = f"https://t.co/{next(self._tco):010d}"
-            links[short] = hit[0]  # type: ignore[index]
-            return short
-
-        return URL.sub(shorten, text), links
+            links[short] = text[start:end]
+            shown, at = f"{shown}{text[at:start]}{short}", end
+        return shown + text[at:], links
 
 
 def _number(post: FakePost) -> int:

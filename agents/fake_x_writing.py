@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
 
-from agents.fake_x_asked import PROBLEMS, Asked, Refused, Said, Site, invalid
-from agents.fake_x_posts import URL, User, post_json, rfc3339
+from agents.fake_x_asked import PROBLEMS, Asked, Refused, Said, Site, invalid, is_number
+from agents.fake_x_posts import User, post_json, rfc3339
 from agents.fake_x_rules import BadRule, compile_rule
 from agents.fake_x_world import World
-from pipeline.top_level import TOP_LEVEL
+from pipeline.counting import length
 
 _RULE = 1024
 _RULES = 1000
 _LENGTH = 280
-_URL_LENGTH = 23
 _MESSAGE = 10_000
-_LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))  # X counts these characters once, others twice
+_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
 def create(site: Site, asked: Asked) -> Said:
     """POST /2/tweets."""
     text = asked.body.get("text")
-    reply_to = (asked.body.get("reply") or {}).get("in_reply_to_tweet_id")
+    reply_to = _answered(asked.body.get("reply"))
     if not isinstance(text, str) or not text.strip():
         raise invalid("One of `text` or `media` is needed")
-    if weighted(text) > _LENGTH:
+    if len(_CASHTAG.findall(text)) > 1:
+        raise invalid("A post may have one cashtag")
+    if length(text) > _LENGTH:
         raise invalid("Your Tweet text is too long. For more information on how we determine text length see X's docs.")
     assert asked.user is not None
     with site.world.lock:
         if reply_to is not None:
-            text = _addressed(site.world, text, str(reply_to), asked.user)
+            text = _addressed(site.world, text, reply_to, asked.user)
         if site.world.has_already(asked.user, text):
             raise Refused(403, "Forbidden", "You are not allowed to create a Tweet with duplicate content.")
-        post = site.world.publish(text, author=asked.user, reply_to=reply_to and str(reply_to), by_api=True)
+        post = site.world.publish(text, author=asked.user, reply_to=reply_to, by_api=True)
     said = {"id": post.id, "text": post_json(post, frozenset())["text"], "edit_history_tweet_ids": [post.id]}
     return Said(201, {"data": said})
+
+
+def _answered(reply: object) -> str | None:
+    """The post that is answered, of the body's `reply`."""
+    if reply is None:
+        return None
+    to = reply.get("in_reply_to_tweet_id") if isinstance(reply, dict) else None
+    if not isinstance(to, str) or not is_number(to):
+        raise invalid("`reply` is an object with `in_reply_to_tweet_id`, which is an id")
+    return to
 
 
 def _addressed(world: World, text: str, reply_to: str, by: User) -> str:
@@ -46,23 +56,6 @@ def _addressed(world: World, text: str, reply_to: str, by: User) -> str:
         raise Refused(403, "Forbidden", "You attempted to reply to a Tweet that is deleted or not visible to you.")
     handle = f"@{parent.author.handle}"
     return text if parent.author.id == by.id or text.lower().startswith(handle.lower()) else f"{handle} {text}"
-
-
-def weighted(text: str) -> int:
-    """The length of a text as X counts it: links 23, Latin and punctuation 1, others 2; an emoji as its parts."""
-    rest, links = URL.subn("", unicodedata.normalize("NFC", text))
-    words = re.split(r"([\s,!?()]+|\.(?=\s|$))", rest)
-    bare = [word for word in words if _is_domain(word)]
-    rest = "".join(word for word in words if not _is_domain(word))
-    return (links + len(bare)) * _URL_LENGTH + sum(
-        1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in rest
-    )
-
-
-def _is_domain(word: str) -> bool:
-    """Whether a word by itself is a link without a protocol; nothing finer: our own counting has the rules."""
-    domain, _, _ = word.partition("/")
-    return "." in domain.strip(".") and "@" not in domain and domain.rpartition(".")[2].lower() in TOP_LEVEL
 
 
 def create_dm(site: Site, asked: Asked) -> Said:
@@ -101,7 +94,7 @@ def post_rules(site: Site, asked: Asked) -> Said:
     ids = deleting.get("ids") if isinstance(deleting, dict) else None
     if not isinstance(ids, list) or not ids or adding is not None:
         raise invalid("Give `add` with rules, or `delete` with `ids`")
-    deleted = sum(one in site.world.rules if dry else site.world.delete_rule(str(one)) for one in ids)
+    deleted = sum(str(one) in site.world.rules if dry else site.world.delete_rule(str(one)) for one in ids)
     summary = {"deleted": deleted, "not_deleted": len(ids) - deleted}
     said: dict[str, Any] = {"meta": {"sent": rfc3339(site.clock.now()), "summary": summary}}
     if deleted < len(ids):
@@ -113,7 +106,7 @@ def _add_rules(site: Site, adding: list[Any], *, dry: bool) -> Said:
     created, errors = [], []
     for one in adding:
         value, tag = (one.get("value"), one.get("tag")) if isinstance(one, dict) else (None, None)
-        if (problem := _rule_problem(site.world, value)) is not None:
+        if (problem := _rule_problem(site.world, value, tag)) is not None:
             errors.append(problem)
         elif not dry:
             rule = site.world.add_rule(str(value), tag)
@@ -128,7 +121,7 @@ def _add_rules(site: Site, adding: list[Any], *, dry: bool) -> Said:
     return Said(201, said)
 
 
-def _rule_problem(world: World, value: object) -> dict[str, Any] | None:
+def _rule_problem(world: World, value: object, tag: object) -> dict[str, Any] | None:
     if not isinstance(value, str) or not value.strip():
         return {"title": "Invalid Rule", "details": ["a rule needs a value"], "type": PROBLEMS + "invalid-rules"}
     for rule in list(world.rules.values()):
@@ -136,6 +129,13 @@ def _rule_problem(world: World, value: object) -> dict[str, Any] | None:
             return {"value": value, "id": rule.id, "title": "DuplicateRule", "type": PROBLEMS + "duplicate-rules"}
     if len(world.rules) >= _RULES:
         return {"value": value, "title": "RulesCapExceeded", "type": PROBLEMS + "rule-cap"}
+    if tag is not None and not isinstance(tag, str):
+        return {
+            "value": value,
+            "title": "Invalid Rule",
+            "details": ["a tag is a text"],
+            "type": PROBLEMS + "invalid-rules",
+        }
     try:
         compile_rule(value)
         why = f"the rule has {len(value)} characters, at most {_RULE}" if len(value) > _RULE else ""

@@ -34,7 +34,7 @@ READ = tuple(topic for topic in HEARD_TOPICS if topic != DESK)
 
 
 def grow(settings: Settings, after: int, *, dry_run: bool, say: Say) -> None:
-    """Grow the topics to `after` partitions; the settings still say how many they had.
+    """Grow the topics to `after` partitions from what they have; where all have grown, from what the settings say.
 
     Raises:
         NotAtRest: something runs, or is unread; nothing was changed.
@@ -42,9 +42,8 @@ def grow(settings: Settings, after: int, *, dry_run: bool, say: Say) -> None:
         StateError: a key lies where no hash put it.
         BrokerError: the broker refused something; the same command again does the rest.
     """
-    counts = Counts(settings.topics.partitions, after)
     with at_rest.connected(settings) as found:
-        _require_counts(settings, found.admin, counts)
+        counts = _counts(settings, found.admin, after)
         at_rest.wait_until_left(settings, found.admin, _groups(settings))
         ends = _require_rest(settings, found)
         for topic, lies in MOVED.items():
@@ -77,16 +76,23 @@ def _grown(settings: Settings) -> list[str]:
     return [settings.topics.name(topic.name) for topic in TOPICS if topic.partitions is None]
 
 
-def _require_counts(settings: Settings, admin: KafkaAdminClient, counts: Counts) -> None:
+def _counts(settings: Settings, admin: KafkaAdminClient, after: int) -> Counts:
+    """What the broker has, for the settings may say something else; `tweets` grows last, so it has the old number."""
+    described = admin.describe_topics(_grown(settings))
+    numbers = {topic["name"]: 0 if topic["error_code"] else len(topic["partitions"]) for topic in described}
+    now = numbers[settings.topics.name(TWEETS)]
+    counts = Counts(now if now < after else settings.topics.partitions, after)
     if counts.after <= counts.before:
-        raise TopicsError(f"the topics have {counts.before} partitions: there can only be more, not {counts.after}")
-    for topic in admin.describe_topics(_grown(settings)):
-        number = len(topic["partitions"])
-        if topic["error_code"] or number not in counts:
+        raise TopicsError(f"the topics have {now} partitions: there can only be more, not {after}")
+    for name, number in numbers.items():
+        if number == 0:
+            raise TopicsError(f"{name} does not exist, or this user may not see it: run `triage topics create`")
+        if number not in counts:
             raise TopicsError(
-                f"{topic['name']} has {number} partitions; the settings say {counts.before}, {counts.after} are "
+                f"{name} has {number} partitions, neither the {counts.before} of before nor the {after} that are "
                 "wanted: `triage topics check` says what is not as declared"
             )
+    return counts
 
 
 def _require_rest(settings: Settings, found: Clients) -> dict[Any, int]:

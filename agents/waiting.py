@@ -15,6 +15,7 @@ from agents.shown import shown
 from agents.span import span
 from agents.states import State, states
 from pipeline.backlog import Counts, Waiting, is_backlog, total
+from pipeline.brands import require_brand
 from pipeline.facts import QUEUES, Fact, Kind, Mark, whereabouts
 from pipeline.posts import Queue
 from pipeline.posts_clock import PostsClock
@@ -71,6 +72,7 @@ def find(settings: Settings, *, brand: str | None, queue: Queue | None, limit: i
     """Who waits now, by the posts' clock, as the worker judges them; `now` in ms by the wall's clock.
 
     Raises:
+        UnknownBrand: neither the settings nor the states have it.
         TopicsError: there is no topic `conversations`.
         BrokerError: the broker does not answer.
     """
@@ -78,6 +80,7 @@ def find(settings: Settings, *, brand: str | None, queue: Queue | None, limit: i
     try:
         clock = PostsClock()
         found = states(consumer, settings, clock)
+        require_brand(brand, settings.brands, {state.key.brand for state in found})
         now = clock.at(now) or now
         return chosen(found, _reader(consumer, settings), brand=brand, queue=queue, limit=limit, now=now)
     finally:

@@ -13,6 +13,7 @@ from agents.desk_words import NoSuchPost
 from agents.fetch_routed import read_routed
 from agents.states import State, states
 from pipeline.answered import answered
+from pipeline.brands import require_brand
 from pipeline.errors import BrokerError
 from pipeline.facts import Kind, Mark
 from pipeline.replies import Kind as ReplyKind
@@ -36,6 +37,7 @@ def write_reply(
 
     Raises:
         NoSuchPost: no conversation has the post (any more), or several brands have it and none is named.
+        UnknownBrand: neither the settings nor the states have it.
         BadMessage: X would not take it.
         BrokerError: the broker did not take it.
     """
@@ -78,9 +80,11 @@ def _find(settings: Settings, post: str, brand: str | None) -> tuple[State, bool
     """The conversation in which a post is, and whether X lets us answer it, as far as its record tells."""
     consumer = clients.consumer(settings.kafka)
     try:
+        known = states(consumer, settings)
+        require_brand(brand, settings.brands, {state.key.brand for state in known})
         found = [
             (state, fact)
-            for state in states(consumer, settings)
+            for state in known
             if (fact := state.fact(post)) is not None
             and fact.kind is Kind.ASKED
             and not fact.marks & Mark.ADOPTED

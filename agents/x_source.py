@@ -54,7 +54,13 @@ class _Found(msgspec.Struct):
 class _Problem(msgspec.Struct):
     title: str = ""
     detail: str = ""
+    details: list[str] = []
     value: str = ""
+
+    @property
+    def why(self) -> str:
+        """X's reason: of a rule it stands in `details`."""
+        return self.detail or ", ".join(self.details) or self.title
 
 
 class _Rules(msgspec.Struct):
@@ -208,7 +214,7 @@ class XSource:
             answer = self.ask("rules", lambda some=some: self._api.add_rules(some))  # type: ignore[misc]
             problems = [one for one in _read(_rules, answer).errors if one.title != "DuplicateRule"]
             if problems:
-                said = "; ".join(f"{one.value}: {one.detail or one.title}" for one in problems[:3])
+                said = "; ".join(f"{one.value}: {one.why}" for one in problems[:3])
                 raise SettingsError(f"X does not take rules made from the settings: {said[:800]}")
             for rule in some:
                 log.info("rule added, %s: %s", rule.tag, rule.value)

@@ -123,7 +123,7 @@ class Crowd:
             text = chance.choice(TEXTS).format(number)
             self.published.append(world.publish(text, author=f"c{chance.randrange(200)}"))
         older = chance.choice(self.published[-200:])
-        if chance.random() < 0.02 and older.parent is None and len(older.chain) < 6 and not older.gone:
+        if chance.random() < 0.02 and world.may_edit(older):
             world.edit(older.id, f"{older.text} (edited {number})")
             self.edits += 1
         if chance.random() < 0.01 and not older.gone:

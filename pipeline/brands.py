@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from pipeline.errors import UnknownBrand
 from pipeline.posts import Post
 from pipeline.rules import brands_of
 from pipeline.settings import Brand
 
 OTHER = Brand(name="other")
 """Stands for posts in which no configured brand is recognised."""
+
+
+def require_brand(name: str | None, brands: Iterable[Brand], seen: Iterable[str]) -> None:
+    """A slip of the pen must not look like a brand of which there is nothing; `seen` are those of the states.
+
+    Raises:
+        UnknownBrand: it is none of both; the text names those there are.
+    """
+    known = {OTHER.name, *(brand.name for brand in brands), *seen} - {""}
+    if name is not None and name not in known:
+        raise UnknownBrand(f"--brand: there is no brand {name!r}, only {', '.join(sorted(known))}")
 
 
 class Brands:

@@ -51,13 +51,13 @@ _EMOJIS = re.compile(
 
 def links(text: str) -> list[str]:
     """The links of a text, in their order, as X finds them: with a protocol, or a bare domain whose end it knows."""
-    return [text[start:end] for start, end in _places(text)]
+    return [text[start:end] for start, end in places(text)]
 
 
 def without_links(text: str, instead: str = " ") -> str:
     """The text with something else in place of its links: X shows others there."""
     rest, at = [], 0
-    for start, end in _places(text):
+    for start, end in places(text):
         rest.append(text[at:start])
         at = end
     return instead.join([*rest, text[at:]])
@@ -71,8 +71,8 @@ def length(text: str) -> int:
     return LINK * len(links(composed)) + _EMOJI * emojis + light + 2 * (len(rest) - light)
 
 
-def _places(text: str) -> list[tuple[int, int]]:
-    """Where links begin and end."""
+def places(text: str) -> list[tuple[int, int]]:
+    """Where the links of a text begin and end, in their order."""
     found = [match.span() for match in _WITH_PROTOCOL.finditer(text)]
     rest = _WITH_PROTOCOL.sub(lambda match: _MARK * len(match.group()), text)
     at = 0

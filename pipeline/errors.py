@@ -3,6 +3,7 @@
 TriageError
  ├── BadMessage       a record that can never be routed: to the dead-letter topic, with its reason
  ├── SettingsError    a setting is wrong or missing: stop at the start and say which
+ ├── UnknownBrand     a command names a brand that neither the settings nor the states have
  ├── ModelError       the model's artifact cannot be used: stop at the start
  ├── EvaluationError  a file of labelled posts cannot be used
  ├── PageError        a page of plots cannot be made or written
@@ -65,6 +66,10 @@ class BadMessage(TriageError):
 
 class SettingsError(TriageError):
     """Raised when a setting is wrong, missing or unknown."""
+
+
+class UnknownBrand(TriageError):
+    """Raised when a command names a brand that neither the settings nor the states have."""
 
 
 class ModelError(TriageError):

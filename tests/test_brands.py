@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.brands import OTHER, Brands
+from pipeline.brands import OTHER, Brands, require_brand
+from pipeline.errors import UnknownBrand
 from pipeline.posts import Author, Mention, Post
 from pipeline.settings import Brand
 
@@ -107,3 +108,15 @@ def test_letters_that_fold_to_others(text: str) -> None:
 def test_no_text_raises(text: str) -> None:
     """Whatever is written, some brand is concerned."""
     assert BRANDS.concerned(_post(text))[0] != []
+
+
+@pytest.mark.parametrize("name", [None, "skiff", "other", "gone"])
+def test_a_brand_that_there_is(name: str | None) -> None:
+    """Of the settings, of posts without one, or of the states, which keep what the settings had before."""
+    require_brand(name, (SKIFF, MULL), ["gone", ""])
+
+
+def test_a_brand_that_there_is_not() -> None:
+    """The names there are stand beside it."""
+    with pytest.raises(UnknownBrand, match="no brand 'skif', only gone, mull, other, skiff"):
+        require_brand("skif", (SKIFF, MULL), ["gone", ""])

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.fake_x_writing import weighted
 from pipeline.counting import length, links, without_links
 
 
@@ -111,11 +110,3 @@ def test_length_holds_for_any_text(text: str) -> None:
     assert length(text) == length(unicodedata.normalize("NFD", text)) >= 0
     if not links(text):
         assert length(text) <= 2 * len(unicodedata.normalize("NFC", text))
-
-
-@pytest.mark.parametrize(
-    "text", ["acme.io", "see hello.de.", "file.tar.gz", "mail a@acme.com", "a" * 266 + " acme.travel", "münchen.de/a"]
-)
-def test_the_fake_x_counts_the_same(text: str) -> None:
-    """By rules of its own."""
-    assert weighted(text) == length(text)

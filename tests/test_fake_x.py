@@ -28,6 +28,28 @@ def test_only_what_is_asked_for_is_said(x: FakeX) -> None:
     assert {"data": [{"id": post.id, "text": "@brand hello", "edit_history_tweet_ids": [post.id]}]} == body
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "links"),
+    [
+        ("Try https://acme.example/y, thanks", "Try https://t.co/0000000001, thanks", ["https://acme.example/y"]),
+        ('"http://a.de/b" or acme.com.', '"https://t.co/0000000001" or https://t.co/0000000002.',
+         ["http://a.de/b", "acme.com"]),
+        ("mail help@acme.com", "mail help@acme.com", []),
+    ],
+)  # fmt: skip
+def test_links_are_shortened(x: FakeX, text: str, shown: str, links: list[str]) -> None:
+    """As X finds them: what stands behind one stays where it is."""
+    post = x.world.publish(text, author="anna")
+
+    _, _, body = ask(x, "GET", f"/2/tweets?ids={post.id}&tweet.fields=entities")
+
+    (found,) = body["data"]
+    urls = found.get("entities", {}).get("urls", [])
+    assert shown == found["text"]
+    assert links == [one["expanded_url"] for one in urls]
+    assert [one["url"] for one in urls] == [shown[one["start"] : one["end"]] for one in urls]
+
+
 def test_ids_order_as_times_do(x: FakeX, clock: HandClock) -> None:
     """They are X's: milliseconds in the upper bits; in one millisecond they count up."""
     posts = []
@@ -113,6 +135,20 @@ def test_mentions_until_a_time(x: FakeX, clock: HandClock) -> None:
     assert (["@brand 1"], 1) == ([post["text"] for post in body["data"]], x.counts.posts_read)
 
 
+@pytest.mark.parametrize(("who", "what"), [("brand", "mentions"), ("anna", "tweets")])
+def test_mentions_and_timelines_between_two_times(x: FakeX, clock: HandClock, who: str, what: str) -> None:
+    """What is older or newer is not given."""
+    account, begins = x.world.user(who), clock.now()
+    for number in range(4):
+        x.world.publish(f"@brand {number}", author="anna")
+        clock.sleep(10.0)
+    start, end = (datetime.fromtimestamp(begins + s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for s in (5, 25))
+
+    _, _, body = ask(x, "GET", f"/2/users/{account.id}/{what}?start_time={start}&end_time={end}")
+
+    assert ["@brand 2", "@brand 1"] == [post["text"] for post in body["data"]]
+
+
 def test_private_messages_are_kept_for_30_days_and_for_those_concerned(x: FakeX, clock: HandClock) -> None:
     """Nobody reads those of others."""
     x.world.send_dm("anna", "brand", "old")
@@ -164,6 +200,19 @@ def test_what_cannot_be_edited(x: FakeX) -> None:
     for post in (reply, gone, first):
         with pytest.raises(ValueError, match="X lets nobody edit"):
             x.world.edit(post.id, "no")
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(29, True), (31, False)])
+def test_edits_end_half_an_hour_after_the_post(x: FakeX, clock: HandClock, minutes: int, *, taken: bool) -> None:
+    """Counted from the first edition."""
+    first = x.world.publish("one", author="anna")
+    clock.sleep(60.0)
+    x.world.edit(first.id, "two")
+    clock.sleep(60.0 * minutes - 60.0)
+
+    status = ask(x, "POST", "/fake/edit", body={"identity": first.id, "text": "three"})[0]
+
+    assert taken == (status == 200)
 
 
 def test_a_deleted_post_is_missing(x: FakeX, clock: HandClock) -> None:

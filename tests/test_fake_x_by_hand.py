@@ -19,7 +19,7 @@ from agents.fake_x_crowd import Crowd
 from agents.fake_x_world import World
 from agents.x_api import Access, XApi
 from pipeline.clocks import SystemClock
-from pipeline.settings import load
+from pipeline.settings import Settings, load
 
 SAMPLE = Path(__file__).parents[1] / "agents" / "sample"
 
@@ -102,15 +102,23 @@ def test_what_it_cannot_do_is_said(x: FakeX, method: str, path: str, body: objec
     assert says in said["detail"]
 
 
+def _groups(settings: Settings) -> list[str]:
+    return [part.group for part in (settings.worker, settings.responses, settings.poster, settings.listener)]
+
+
 def test_the_command_serves_until_ctrl_c(tmp_path: Path) -> None:
-    """The settings on standard output, how to use it on standard error, and the code of an interrupt."""
+    """The settings on standard output, how to use it on standard error, and the code of an interrupt.
+
+    With topics and groups of their own: on the broker of another installation all that waits there would seem gone.
+    """
     command = [sys.executable, "-m", "agents", "fake-x", "--port", "0", "--rate", "50"]
     out = tmp_path / "fake-x.yaml"
     with out.open("w") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
             said = [process.stderr.readline() for _ in range(7)]
-            url = load(out).x.base_url
+            settings, other = load(out), load(SAMPLE / "settings.yaml")
+            url = settings.x.base_url
             with urlopen(f"{url}/fake/counts", timeout=5) as answer:
                 counts = json.load(answer)
             process.send_signal(signal.SIGINT)
@@ -121,6 +129,8 @@ def test_the_command_serves_until_ctrl_c(tmp_path: Path) -> None:
     assert f"The fake X is at {url}" in said[0]
     assert {} == counts["requests"]
     assert 130 == code
+    assert other.topics.prefix != settings.topics.prefix
+    assert not {*_groups(settings)} & {*_groups(other)}
 
 
 def test_it_can_be_elsewhere_than_on_this_machine_alone() -> None:

@@ -52,6 +52,16 @@ def test_some_things_are_done_as_aas_user(x: FakeX, method: str, path: str) -> N
         ("GET", "/2/users/1001/mentions?since_id=1&end_time=2027-01-15T07:00:00Z", None),
         ("GET", "/2/users/1001/tweets?until_id=9&start_time=2027-01-15T07:00:00Z", None),
         ("GET", search("a", end_time="2027-01-15T07:59:55Z"), None),
+        ("GET", search("a", since_id="²"), None),
+        ("GET", search("a", since_id="1" * 5000), None),
+        ("GET", search("(" * 200 + "a" + ")" * 200), None),
+        ("GET", search("-" * 500 + "a"), None),
+        ("GET", "/2/tweets?ids=%C2%B2", None),
+        ("POST", "/2/tweets", {"text": "a", "reply": "x"}),
+        ("POST", "/2/tweets", {"text": "a", "reply": {"in_reply_to_tweet_id": {}}}),
+        ("POST", "/2/tweets", {"text": "$ABC and $XYZ"}),
+        ("POST", "/2/tweets", b'{"text": "\\ud800"}'),
+        ("POST", "/2/tweets", b"[" * 100_000),
         ("POST", "/2/tweets", b"{"),
         ("POST", "/2/tweets", b"[]"),
         ("POST", "/2/tweets", {}),
@@ -71,9 +81,12 @@ def test_what_cannot_be_read_is_said(x: FakeX, method: str, path: str, body: obj
     assert said["detail"]
 
 
-@pytest.mark.parametrize("text", ["a" * 280, "あ" * 140, "a" * 256 + " https://example.com/" + "b" * 200])
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 280, "あ" * 140, "a" * 256 + " https://example.com/" + "b" * 200, "👨\u200d👩\u200d👧\u200d👦" * 40],
+)
 def test_a_text_of_280_is_taken(x: FakeX, text: str) -> None:
-    """As X counts: links are 23, what is not Latin counts twice."""
+    """As X counts: links are 23, an emoji 2, what is not Latin counts twice."""
     assert 201 == ask(x, "POST", "/2/tweets", headers=as_user(x), body={"text": text})[0]
 
 
@@ -84,6 +97,24 @@ def test_rules_that_are_not_taken(x: FakeX) -> None:
     status, _, body = ask(x, "POST", "/2/tweets/search/stream/rules", body={"add": rules})
 
     assert (201, 1, 5) == (status, body["meta"]["summary"]["created"], len(body["errors"]))
+
+
+def test_a_length_that_is_none(x: FakeX) -> None:
+    """It is answered too, and the connection ends, for nobody knows where the next request begins."""
+    status, headers, _ = ask(x, "GET", "/2/tweets?ids=1", headers={**as_user(x), "Content-Length": "x"})
+
+    assert (400, "close") == (status, headers["connection"])
+
+
+@pytest.mark.parametrize(
+    "rule", [{"value": "(" * 500 + "a" + ")" * 500}, {"value": "-" * 1000 + "a"}, {"value": "a", "tag": {}}]
+)
+def test_a_rule_that_is_too_much(x: FakeX, rule: dict[str, object]) -> None:
+    """It is refused as any other, in X's own words of a rule."""
+    status, _, body = ask(x, "POST", "/2/tweets/search/stream/rules", body={"add": [rule]})
+
+    assert (201, 0) == (status, body["meta"]["summary"]["created"])
+    assert body["errors"][0]["details"]
 
 
 def test_no_more_than_1000_rules_are_taken(x: FakeX) -> None:
@@ -133,6 +164,16 @@ def test_the_limits_are_xs(x: FakeX) -> None:
     }
 
     assert {DM_EVENTS: "15", CREATE: "100"} == found
+
+
+def test_a_user_may_ask_less_than_the_app(x: FakeX) -> None:
+    """Searches and mentions: 450 for the app, 300 for each user."""
+    paths = search("a"), f"/2/users/{x.world.user('brand').id}/mentions"
+
+    found = [ask(x, "GET", path, headers=headers)[1]["x-rate-limit-limit"]
+             for path in paths for headers in (as_user(x), {"Authorization": "Bearer b"})]  # fmt: skip
+
+    assert ["300", "450"] * 2 == found
 
 
 def test_a_days_limit_has_its_own_headers(x: FakeX) -> None:

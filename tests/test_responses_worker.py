@@ -337,6 +337,20 @@ def test_who_waits_and_why_it_is_a_backlog(place: Running) -> None:
     assert began[0]["backlog"]["waiting"] > limit or began[0]["backlog"]["late"]
 
 
+@pytest.mark.parametrize("words", [("waiting",), ("desk", "resolve", "800"), ("reply", "800", "hello")])
+def test_a_brand_that_there_is_not(place: Running, words: tuple[str, ...]) -> None:
+    """A slip of the pen is wrong usage, not a brand for which nobody waits; the names there are stand beside it."""
+    done = place.triage(*words, "--brand", "acmee")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "there is no brand 'acmee', only acme, other" in done.stderr
+
+
+def test_a_brand_for_which_nobody_waits(place: Running) -> None:
+    """Posts without a brand have one too."""
+    assert "nobody waits" in place.triage("waiting", "--brand", "other").stdout
+
+
 def test_the_gauges_are_right_after_a_restart(place: Running) -> None:
     """Who waits is what the topic says, before and after a kill."""
     _ask(place, "5005", "500")

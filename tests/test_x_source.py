@@ -75,6 +75,15 @@ def test_rules_are_changed_by_difference(bench: Bench) -> None:
     ]
 
 
+def test_xs_reason_for_a_rule_is_shown(bench: Bench) -> None:
+    """It stands in `details`, beside a title that says nothing."""
+    brand = Brand(name="acme", aliases=("!",))
+    source = XSource(bench.settings.model_copy(update={"brands": (brand,)}), bench.api, bench.metrics)
+
+    with pytest.raises(SettingsError, match=r"X does not take rules .*: there is no word in '!'"):
+        source.listen(Heard(lambda *_: None, lambda: None, source.hang_up), None)
+
+
 def test_the_second_connection_asks_for_no_rules(bench: Bench) -> None:
     """Until X says that there are none."""
     bench.listen()
