@@ -68,5 +68,5 @@ def load(context: typer.Context) -> Settings:
 
 
 def ms(time: datetime) -> int:
-    """UTC to ms since 1970."""
-    return int(time.replace(tzinfo=UTC).timestamp() * 1000)
+    """To ms since 1970; a time without an offset is UTC."""
+    return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp() * 1000)

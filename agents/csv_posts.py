@@ -205,9 +205,9 @@ def rfc3339(time: str) -> str:
     """A time as X's API writes it; what is no time stays as it is, for decoding to refuse."""
     try:
         at = datetime.fromisoformat(_SPACED_OFFSET.sub("", _as_iso(time)))
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return time
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -61,13 +61,14 @@ def report_files(
     """
     reader = PostsReader(Brands(settings.brands), stdin=stdin)
     read = list(_posts(reader, files))
-    posts = [post for post in read if post is not None and post.created_at]
+    dated = [(post, tabular) for post, tabular in read if post is not None and post.created_at]
+    posts, rows = [post for post, _ in dated], [post for post, tabular in dated if tabular]
     if not posts:
         raise UnreadableFile(
             f"{', '.join(map(str, files))}: no post with a time in it: a report needs when each was written"
         )
-    accounts = _Accounts(settings, posts, tabular=reader.tabular)
-    policies = Policies(settings, ASKING if queues is None and reader.tabular else queues)
+    accounts = _Accounts(settings, rows)
+    policies = Policies(settings, ASKING if queues is None and rows else queues)
     conversations = _conversations(posts, accounts, _queues(settings, classifier, posts), policies)
     clock = max((post.created_at for post in posts), default=0)
     books = Books(since, until)
@@ -80,29 +81,26 @@ def report_files(
     return report
 
 
-def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[Post | None]:
+def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[tuple[Post | None, bool]]:
+    """Each post, and whether it is a row of a CSV."""
     for file in files:
         for item in reader.read(file):
             [post] = decode([item.value], [0])
-            yield post if isinstance(post, Post) else None
+            yield post if isinstance(post, Post) else None, reader.tabular
 
 
 class _Accounts:
-    """Which accounts are the brands'."""
+    """Which accounts are the brands': a row of a CSV has its author's handle if it is a brand's own."""
 
-    def __init__(self, settings: Settings, posts: Iterable[Post], *, tabular: bool) -> None:
+    def __init__(self, settings: Settings, rows: Iterable[Post]) -> None:
         self._brands = Brands(settings.brands)
-        self._tabular = tabular
-        self._found = {
-            post.author.handle.lower(): post.author.handle for post in posts if tabular and post.author.handle
-        }
+        self._own = {id(post): post.author.handle for post in rows if post.author.handle}
+        self._found = {handle.lower(): handle for handle in self._own.values()}
 
     def of(self, post: Post) -> str | None:
         """The brand whose account wrote the post, if one did."""
         brand = self._brands.own(post)
-        if brand is not None:
-            return brand.name
-        return post.author.handle if self._tabular else None  # a row has its author's handle if it is the brand's own
+        return self._own.get(id(post)) if brand is None else brand.name
 
     def mentioned(self, post: Post) -> str | None:
         """The brand that a customer's post concerns."""

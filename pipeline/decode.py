@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -25,6 +26,8 @@ _IDS = (
     "id", "edit_history_tweet_ids", "author_id", "conversation_id", "in_reply_to_user_id", "referenced_tweets",
     "the quoted author's id",
 )  # fmt: skip
+_LATEST = 253_370_764_800_000
+"""The beginning of the year 9999."""
 _NO_ENTITIES = WireEntities()
 _NO_INCLUDES = WireIncludes()
 
@@ -129,14 +132,14 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
     history = data.edit_history_tweet_ids
     rules = envelope.matching_rules
     parent_id, parent_author, quoted_author = _references(data, includes)
-    created = data.created_at
+    created = timestamp if data.created_at is None else _ms(data.created_at)
     _check_ids(data, parent_id, parent_author, quoted_author)
     return Post(
         data.id,
         history[0] if history else data.id,
         unescape(text),
         _author(data.author_id, includes.users),
-        timestamp if created is None else round(created.timestamp() * 1000),
+        created,
         data.conversation_id or data.id,
         len(history) - 1 if history else 0,
         parent_id,
@@ -149,6 +152,14 @@ def _post(envelope: WireEnvelope, timestamp: int) -> Post:
         _attachments(data, includes) if data.attachments is not None else (),
         tuple([r.tag for r in rules if r.tag]) if rules else (),
     )
+
+
+def _ms(created_at: datetime) -> int:
+    """In ms since 1970; calendars end with the year 9999, and nobody posted before 1970."""
+    found = round(created_at.timestamp() * 1000)
+    if not 0 <= found < _LATEST:
+        raise BadMessage(Reason.WRONG_TYPE, "created_at is not between 1970 and 9998")
+    return found
 
 
 def _check_ids(data: WirePost, parent: str | None, parent_author: str | None, quoted_author: str | None) -> None:

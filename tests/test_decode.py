@@ -291,6 +291,15 @@ def test_times_keep_their_millisecond(at: datetime, offset: int) -> None:
     assert (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) == post.created_at
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_no_calendar_has(time: str) -> None:
+    """What comes after it could not be reckoned with: a dead letter, at once."""
+    found = _one(_wire(created_at=time))
+
+    assert isinstance(found, BadMessage)
+    assert Reason.WRONG_TYPE is found.reason
+
+
 @given(st.text().map(lambda text: text + "."))
 def test_text_comes_through(text: str) -> None:
     """Any text of which something can be seen is read as it is but for the three entities, escaped or as UTF-8."""

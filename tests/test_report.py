@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from statistics import quantiles
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from agents.classifiers import load_first
+from agents.command import ms
 from agents.posts_file import UnreadableFile
 from agents.report import as_json, report_files, show, write_csv
 from agents.report_page import write_page
@@ -47,6 +49,29 @@ def report(rows: tuple[str, ...] | list[str], settings: Settings | None = None, 
     """The report on what comes by standard input."""
     raw = "\n".join([HEADER, *rows]).encode() + b"\n"
     return report_files(settings or Settings(), ["-"], load_first(None), stdin=io.BytesIO(raw), **more)  # type: ignore[arg-type]
+
+
+def test_files_beside_a_csv_change_nothing_of_it(tmp_path: Path) -> None:
+    """Whose the rows are is said by each file, whatever the order of the files."""
+    table, lines, empty = tmp_path / "a.csv", tmp_path / "b.jsonl", tmp_path / "c.csv"
+    table.write_text("\n".join([HEADER, *ROWS]) + "\n", encoding="utf-8")
+    lines.write_text('{"data": {"id": "90", "text": "hi", "author_id": "x", "created_at": "2026-03-02T10:00:00Z"}}\n')
+    empty.write_text("")
+
+    found = [
+        report_files(Settings(), files, load_first(None))
+        for files in ([table, lines], [lines, table], [table, empty, lines])
+    ]
+
+    assert found[0] == found[1] == found[2]
+    assert 3 == found[0].brands["HeronAir"].answered
+
+
+def test_times_with_an_offset_are_taken_at_their_word() -> None:
+    """Without one they are UTC."""
+    there = timezone(timedelta(hours=2))
+
+    assert ms(datetime(2026, 3, 2, 8, 30)) == ms(datetime(2026, 3, 2, 10, 30, tzinfo=there))  # noqa: DTZ001
 
 
 def test_how_long_customers_waited() -> None:
