@@ -8,6 +8,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from agents import clients
+from agents.first_ids import first_id
 from agents.states import State, states
 from pipeline.brands import require_brand
 from pipeline.desk import Verb, Word, encode, read_word
@@ -40,8 +41,7 @@ def say(
         UnknownBrand: neither the settings nor the states have it.
         BrokerError: the broker did not take it.
     """
-    identity = post.removeprefix("x:")
-    state = _find(settings, identity, brand)
+    state, identity = _find(settings, post.removeprefix("x:"), brand)
     key = state.key
     said = Word(
         str(uuid.uuid4()), word, key.customer, key.brand, key.conversation, utc(now), by, to,
@@ -58,20 +58,15 @@ def say(
     return said
 
 
-def _find(settings: Settings, post: str, brand: str | None) -> State:
+def _find(settings: Settings, post: str, brand: str | None) -> tuple[State, str]:
+    """The state in which a post is, and the post's first id."""
     consumer = clients.consumer(settings.kafka)
     try:
         known = states(consumer, settings)
         require_brand(brand, settings.brands, {state.key.brand for state in known})
-        found = [
-            state
-            for state in known
-            if (fact := state.fact(post)) is not None
-            and fact.kind in (Kind.ASKED, Kind.ANSWERED)
-            and not fact.marks & Mark.ADOPTED
-            and state.key.conversation
-            and brand in (None, state.key.brand)
-        ]
+        found = _having(known, post, brand)
+        if not found and (first := first_id(consumer, settings, post)) != post:
+            post, found = first, _having(known, first, brand)
     finally:
         consumer.close()
     if not found:
@@ -79,4 +74,16 @@ def _find(settings: Settings, post: str, brand: str | None) -> State:
     if len(found) > 1:
         names = ", ".join(sorted(state.key.brand for state in found))
         raise NoSuchPost(f"the post {post} is in conversations with {names}: say --brand")
-    return found[0]
+    return found[0], post
+
+
+def _having(known: list[State], post: str, brand: str | None) -> list[State]:
+    return [
+        state
+        for state in known
+        if (fact := state.fact(post)) is not None
+        and fact.kind in (Kind.ASKED, Kind.ANSWERED)
+        and not fact.marks & Mark.ADOPTED
+        and state.key.conversation
+        and brand in (None, state.key.brand)
+    ]

@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from agents import clients
+from agents.first_ids import first_id
 from agents.hashed import hashed
 from agents.states import State, states
 from pipeline.errors import BrokerError, TriageError
@@ -43,7 +44,7 @@ def forget(settings: Settings, identity: str, *, user: bool, customer: str | Non
 
     Args:
         settings: names, broker.
-        identity: the id of a customer or of a post.
+        identity: the id of a customer or of a post, by its first edition or a later one.
         user: it is a customer's, whether one is known under it or not.
         customer: it is a post's, of this customer, whether one is known under it or not.
         now: ms.
@@ -54,10 +55,12 @@ def forget(settings: Settings, identity: str, *, user: bool, customer: str | Non
     """
     consumer = clients.consumer(settings.kafka)
     try:
-        known = states(consumer, settings)
+        known, identity = states(consumer, settings), identity.removeprefix("x:")
+        if not user and not _is_known(known, identity):
+            identity = first_id(consumer, settings, identity)
     finally:
         consumer.close()
-    found = _retraction(known, identity.removeprefix("x:"), user=user, customer=customer, now=now)
+    found = _retraction(known, identity, user=user, customer=customer, now=now)
     partition = _partition(known, found.customer, settings.topics.partitions)
     producer: KafkaProducer = clients.producer(settings.kafka)
     try:
@@ -68,6 +71,10 @@ def forget(settings: Settings, identity: str, *, user: bool, customer: str | Non
     finally:
         producer.close()
     return Forgotten(found, partition)
+
+
+def _is_known(known: list[State], identity: str) -> bool:
+    return any(state.key.customer == identity or state.fact(identity) is not None for state in known)
 
 
 def _retraction(known: list[State], identity: str, *, user: bool, customer: str | None, now: int) -> Retraction:

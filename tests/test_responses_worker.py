@@ -406,6 +406,19 @@ def test_no_text_is_left_where_it_should_not_be(place: Running) -> None:
     assert not [one for one in waiters if one.customer in ("5006", "5007")]
 
 
+def test_an_edited_post_is_known_by_its_newest_id(place: Running) -> None:
+    """The one that the record's url shows: for a helpdesk's word, and to be forgotten."""
+    _ask(place, "5091", "9100")
+    edit = Post("9101", "9100", "@Acme it is 8", Author("5091", "someone"), now(), "9100", revision=1, lang="en")
+    _route(place, edit, Verdict(Stage.REACTIVE, 0.95, (0.95, 0.03, 0.02)), "5091")
+    _wait_for(place, "5091", "opened")
+
+    said = [place.triage("desk", "assign", "9101", "--to", "kim"), place.triage("forget", "9101")]
+
+    assert [0, 0] == [one.returncode for one in said], [one.stderr for one in said]
+    _wait_for(place, "5091", "assigned", "retracted")
+
+
 def _newest(place: Running, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """What a helpdesk has that upserts on external_id."""
     found: dict[str, dict[str, Any]] = {}
