@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -17,7 +17,7 @@ from rich.text import Text
 from agents.posts_file import PostsReader, UnreadableFile
 from agents.shown import shown
 from agents.span import span
-from pipeline.brands import Brands
+from pipeline.brands import OTHER, Brands
 from pipeline.classify import Classifier, foreign, queue_for
 from pipeline.decode import decode
 from pipeline.errors import TriageError
@@ -92,15 +92,21 @@ def _posts(reader: PostsReader, files: Sequence[str | Path]) -> Iterator[tuple[P
 class _Accounts:
     """Which accounts are the brands': a row of a CSV has its author's handle if it is a brand's own."""
 
-    def __init__(self, settings: Settings, rows: Iterable[Post]) -> None:
+    def __init__(self, settings: Settings, rows: Sequence[Post]) -> None:
         self._brands = Brands(settings.brands)
         self._own = {id(post): post.author.handle for post in rows if post.author.handle}
+        self._rows = {id(post) for post in rows}
         self._found = {handle.lower(): handle for handle in self._own.values()}
 
     def of(self, post: Post) -> str | None:
         """The brand whose account wrote the post, if one did."""
         brand = self._brands.own(post)
         return self._own.get(id(post)) if brand is None else brand.name
+
+    def named(self, post: Post) -> list[str]:
+        """The settings' brands that a post concerns; a row none, for a conversation of a CSV is who answered it."""
+        concerned = [] if id(post) in self._rows else self._brands.concerned(post)[0]
+        return [brand.name for brand in concerned if brand is not OTHER]
 
     def mentioned(self, post: Post) -> str | None:
         """The brand that a customer's post concerns."""
@@ -137,15 +143,26 @@ def _conversations(
             answers[post.parent_author_id, post.conversation_id].append((post, brand))
     for whose, questions in asked.items():
         replies = sorted(answers.get(whose, []), key=lambda reply: (reply[0].created_at, reply[0].id))
-        mentioned = (accounts.mentioned(post) for post, _ in sorted(questions, key=lambda one: one[0].created_at))
-        brand = replies[0][1] if replies else next((name for name in mentioned if name), UNKNOWN)
-        yield (
-            brand,
-            [
-                *(_question(post, queue) for post, queue in questions),
-                *(_answer(post, brand, policies) for post, by in replies if by == brand),
-            ],
-        )
+        questions.sort(key=lambda one: (one[0].created_at, one[0].id))
+        for brand, some in _by_brand(questions, accounts, replies[0][1] if replies else None).items():
+            facts = [_question(post, queue) for post, queue in some]
+            yield brand, [*facts, *(_answer(post, brand, policies) for post, by in replies if by == brand)]
+
+
+def _by_brand(
+    questions: Sequence[tuple[Post, int]], accounts: _Accounts, answered_by: str | None
+) -> dict[str, list[tuple[Post, int]]]:
+    """As on the stream: a post is of each brand that it names; one that names none of who answered first."""
+    found: dict[str, list[tuple[Post, int]]] = {}
+    unnamed = [one for one in questions if not accounts.named(one[0])]
+    for one in questions:
+        for name in accounts.named(one[0]):
+            found.setdefault(name, []).append(one)
+    if unnamed:
+        mentioned = (accounts.mentioned(post) for post, _ in unnamed)
+        brand = answered_by or next((name for name in (*found, *mentioned) if name), UNKNOWN)
+        found.setdefault(brand, []).extend(unnamed)
+    return found
 
 
 def _question(post: Post, queue: int) -> Fact:

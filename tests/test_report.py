@@ -67,6 +67,25 @@ def test_files_beside_a_csv_change_nothing_of_it(tmp_path: Path) -> None:
     assert 3 == found[0].brands["HeronAir"].answered
 
 
+def test_two_brands_keep_their_clocks_apart(tmp_path: Path) -> None:
+    """As on the stream: a post that names both waits for both, and each answer stops its own."""
+    lines = tmp_path / "posts.jsonl"
+    both = {"mentions": [{"username": "Zeta", "id": "70"}, {"username": "Acme", "id": "71"}]}
+    asked = {"id": "1", "author_id": "5", "created_at": "2026-03-02T10:00:00Z", "text": "@Zeta @Acme it broke, help"}
+    answer = {"id": "2", "author_id": "70", "created_at": "2026-03-02T10:05:00Z", "text": "@x on its way"}
+    answer |= {"conversation_id": "1", "in_reply_to_user_id": "5"}
+    answer["referenced_tweets"] = [{"type": "replied_to", "id": "1"}]  # type: ignore[assignment]
+    lines.write_text("".join(json.dumps({"data": one}) + "\n" for one in (answer, asked | {"entities": both})))
+    brands = [{"name": name.lower(), "handles": [name], "ids": [one]} for name, one in (("Zeta", "70"), ("Acme", "71"))]
+
+    made = Settings.model_validate({"brands": brands})
+    found = report_files(made, [lines], load_first(None), queues=[*Queue])
+
+    assert {"zeta": (1, 1, 0), "acme": (1, 0, 1)} == {
+        name: (one.turns, one.answered, one.waiting) for name, one in found.brands.items()
+    }
+
+
 def test_times_with_an_offset_are_taken_at_their_word() -> None:
     """Without one they are UTC."""
     there = timezone(timedelta(hours=2))
