@@ -16,7 +16,7 @@ from agents.at_rest import Clients
 from pipeline import backup as file_format
 from pipeline.backup import FORMAT, Head, Saved
 from pipeline.catching_up import CatchingUp, Input
-from pipeline.errors import BackupError
+from pipeline.errors import BackupError, TopicsError
 from pipeline.heard import ms
 from pipeline.kept import TOLD
 from pipeline.policies import Policies
@@ -98,6 +98,10 @@ def _read(path: Path) -> tuple[Head, list[Saved]]:
 
 def _require_fit(settings: Settings, found: Clients, head: Head) -> None:
     there = len(found.consumer.partitions_for_topic(settings.topics.name(CONVERSATIONS)) or ())
+    if not there:
+        raise TopicsError(
+            f"{settings.topics.name(CONVERSATIONS)} does not exist: run `triage topics create`, then restore"
+        )
     if there != head.partitions:
         raise BackupError(
             f"the backup is of {head.partitions} partitions, the topic has {there}: make it with as many, restore, and "

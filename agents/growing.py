@@ -44,8 +44,9 @@ def grow(settings: Settings, after: int, *, dry_run: bool, say: Say) -> None:
     """
     with at_rest.connected(settings) as found:
         counts = _counts(settings, found.admin, after)
-        at_rest.wait_until_left(settings, found.admin, _groups(settings))
-        ends = _require_rest(settings, found)
+        if not dry_run:
+            at_rest.wait_until_left(settings, found.admin, _groups(settings))
+        ends = {} if dry_run else _require_rest(settings, found)
         for topic, lies in MOVED.items():
             name = settings.topics.name(topic)
             wanted = _moves(found, name, lies, counts)

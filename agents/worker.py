@@ -47,6 +47,8 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> None:
     model = classifier.model
     metrics.model.info({"name": model.name, "version": model.version, "sha256": model.sha256})
     say(f"model {model.name} {model.version}")
+    if not settings.brands:
+        say("the settings have no brands: all posts count as `other`; is it the right file (-s FILE, TRIAGE_SETTINGS)?")
     run(lambda: create_app(settings, classifier, metrics), say)
 
 

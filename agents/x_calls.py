@@ -132,9 +132,8 @@ def accounts(settings: Settings, clock: Clock) -> Mapping[str, Account]:
         for brand in settings.brands
         if all(tokens := brand.x.tokens())
     }
-    missing = [
-        name for name, is_set in (("x.bearer_token", bearer), ("x.consumer_key", key and key_secret)) if not is_set
-    ]
+    wanted = {"x.bearer_token": bearer, "x.consumer_key": key, "x.consumer_secret": key_secret}
+    missing = [name for name, value in wanted.items() if not value]
     if not found:
         missing.append("brands[].x.access_token")
     if missing:

@@ -252,7 +252,7 @@ def test_the_poster_without_credentials(tmp_path: Path) -> None:
 
     assert 3 == done.returncode
     assert "https://developer.x.com" in done.stderr
-    assert "x.bearer_token, x.consumer_key, brands[].x.access_token is not set" in done.stderr
+    assert "x.bearer_token, x.consumer_key, x.consumer_secret, brands[].x.access_token is not set" in done.stderr
 
 
 def test_without_topics_or_a_broker(fake: FakeX, broker: Broker, prefix: str, tmp_path: Path) -> None:
