@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 
 from agents import clients
 from agents.pulse import steady
@@ -89,12 +89,20 @@ class Lease:
                 topic
             )  # kafka-python forgets to join again if it learns of them while it joins
             while not self._ending.is_set():
-                consumer.poll(timeout_ms=POLL_MS)
+                self._poll(consumer)
                 self.held()  # a standstill before this poll is noticed before it is forgotten
                 self._polled = self._clock()
         finally:
             self._lose()
             consumer.close()
+
+    def _poll(self, consumer: KafkaConsumer) -> None:
+        """A broker that is away is no reason to hang up: nobody else can be assigned the partition meanwhile."""
+        try:
+            consumer.poll(timeout_ms=POLL_MS)
+        except KafkaConnectionError as error:  # most polls then say nothing, some say this
+            log.warning("Kafka is away, the lease is kept: %r", error)
+            self._ending.wait(POLL_MS / 1000)
 
     def gain(self) -> None:
         """Kafka assigned us the partition."""
