@@ -120,7 +120,13 @@ FAULTS = (
         _nothing,
         program="triage",
     ),
-    Fault("X is cut off", ("TriageIngestSilence", "TriageGapOpen"), (), _cut_off, _connect),
+    Fault(
+        "X is cut off",
+        ("TriageIngestSilence", "TriageGapOpen"),
+        ("TriageBacklog",),  # answers come by way of X too: who waits then, waits on
+        _cut_off,
+        _connect,
+    ),
     Fault(
         "the broker is stopped",
         ("TriageBrokerAway", "TriageIngestSilence"),
