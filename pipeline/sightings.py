@@ -15,13 +15,12 @@ import msgspec
 
 from pipeline.counting import without_links
 from pipeline.decode import unescape
+from pipeline.post_times import first_id
 from pipeline.replies import Reply
 from pipeline.wire import UtcTime, WirePost
 
 SKEW_MS = 30_000
 """Our clock may be so far ahead of X's."""
-_EPOCH_MS = 1_288_834_974_657
-"""When X's ids begin: an id holds its time, in ms, from the 22nd bit on."""
 _MENTIONS = re.compile(r"^(?:\s*[@＠]\w+)+")
 _SPACE = re.compile(r"\s+")
 
@@ -109,12 +108,12 @@ def user_id(body: bytes) -> str | None:
 
 def since_id(since: int) -> str:
     """An id that is older than all posts from then on (ms)."""
-    return str(max(1, since - SKEW_MS - _EPOCH_MS) << 22)
+    return str(first_id((since - SKEW_MS) / 1000))
 
 
 def until_id(until: int) -> str:
     """An id that is newer than all posts until then (ms)."""
-    return str(max(1, until + SKEW_MS - _EPOCH_MS) << 22)
+    return str(first_id((until + SKEW_MS) / 1000))
 
 
 def in_timeline(body: bytes, wanted: Wanted, taken: Container[str]) -> Page:
