@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,16 +82,24 @@ class Rolled:
     """By worker, since its last start."""
 
 
+_METRICS = re.compile(r"(http://[^/\s]+/)metrics")
+"""In a line for people as in one of JSON."""
+
+
 class Workers:
     """Three of them; each has a log."""
 
     def __init__(self, file: Path, folder: Path, *, static: bool) -> None:
         self._file, self._folder, self._static = file, folder, static
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        for name in NAMES:
-            self.start(name)
-        for name in NAMES:
-            self.wait(name)
+        try:
+            for name in NAMES:
+                self.start(name)
+            for name in NAMES:
+                self.wait(name)
+        except BaseException:
+            self.end()
+            raise
 
     def start(self, name: str) -> None:
         """Begin one."""
@@ -139,11 +148,10 @@ class Workers:
             return False
 
     def _get(self, name: str, path: str) -> str:
-        words = self._log(name).read_text(errors="replace").split()
-        address = next((word.rstrip(",") for word in words if word.startswith("http://")), None)
-        if address is None:
+        said = _METRICS.search(self._log(name).read_text(errors="replace"))
+        if said is None:
             raise OSError("it has not said where /metrics is")
-        with urllib.request.urlopen(address.replace("metrics", path), timeout=5) as answer:
+        with urllib.request.urlopen(said[1] + path, timeout=5) as answer:
             return str(answer.read().decode())
 
     def _log(self, name: str) -> Path:
