@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from agents.fake_x_asked import PROBLEMS, Asked, Refused, Said, Site, invalid, is_number
 from agents.fake_x_posts import User, post_json, rfc3339
 from agents.fake_x_rules import BadRule, compile_rule
 from agents.fake_x_world import World
-from pipeline.counting import length
+from pipeline.counting import cashtags, length
 
 _RULE = 1024
 _RULES = 1000
 _LENGTH = 280
 _MESSAGE = 10_000
-_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
 def create(site: Site, asked: Asked) -> Said:
@@ -24,7 +22,7 @@ def create(site: Site, asked: Asked) -> Said:
     reply_to = _answered(asked.body.get("reply"))
     if not isinstance(text, str) or not text.strip():
         raise invalid("One of `text` or `media` is needed")
-    if len(_CASHTAG.findall(text)) > 1:
+    if cashtags(text) > 1:
         raise invalid("A post may have one cashtag")
     if length(text) > _LENGTH:
         raise invalid("Your Tweet text is too long. For more information on how we determine text length see X's docs.")

@@ -9,8 +9,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from agents import clients
-from agents.first_ids import first_id
 from agents.hashed import hashed
+from agents.named_post import first_id
 from agents.states import State, states
 from pipeline.errors import BrokerError, TriageError
 from pipeline.gone import EVERYTHING

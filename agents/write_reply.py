@@ -9,13 +9,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from agents import clients
-from agents.desk_words import NoSuchPost
 from agents.fetch_routed import read_routed
-from agents.states import State, states
+from agents.named_post import find_post
+from agents.states import State
 from pipeline.answered import answered
-from pipeline.brands import require_brand
 from pipeline.errors import BrokerError
-from pipeline.facts import Kind, Mark
+from pipeline.facts import Fact, Kind
 from pipeline.replies import Kind as ReplyKind
 from pipeline.replies import Limits, Reply, encode, read_reply, warnings
 from pipeline.route import utc
@@ -41,12 +40,11 @@ def write_reply(
         BadMessage: X would not take it.
         BrokerError: the broker did not take it.
     """
-    identity = post.removeprefix("x:")
-    state, allowed = _find(settings, identity, brand)
+    state, fact, allowed = _find(settings, post.removeprefix("x:"), brand)
     key = state.key
     kind: ReplyKind = "dm" if private else "reply"
     reply = Reply(
-        str(uuid.uuid4()), kind, key.brand, text, utc(now), f"x:{identity}", key.customer, key.conversation,
+        str(uuid.uuid4()), kind, key.brand, text, utc(now), f"x:{fact.id}", key.customer, key.conversation,
         allowed, by, force, state.partition,
     )  # fmt: skip
     poster = settings.poster
@@ -76,30 +74,12 @@ def _send(settings: Settings, reply: Reply) -> None:
         producer.close()
 
 
-def _find(settings: Settings, post: str, brand: str | None) -> tuple[State, bool | None]:
-    """The conversation in which a post is, and whether X lets us answer it, as far as its record tells."""
+def _find(settings: Settings, post: str, brand: str | None) -> tuple[State, Fact, bool | None]:
+    """The conversation in which a post is, the post, and whether X lets us answer it, as far as its record tells."""
     consumer = clients.consumer(settings.kafka)
     try:
-        known = states(consumer, settings)
-        require_brand(brand, settings.brands, {state.key.brand for state in known})
-        found = [
-            (state, fact)
-            for state in known
-            if (fact := state.fact(post)) is not None
-            and fact.kind is Kind.ASKED
-            and not fact.marks & Mark.ADOPTED
-            and state.key.conversation
-            and brand in (None, state.key.brand)
-        ]
-        if len(found) != 1:
-            raise NoSuchPost(
-                f"the post {post} is in conversations with {', '.join(sorted(one.key.brand for one, _ in found))}: "
-                "say --brand"
-                if found
-                else f"no customer's post {post} is known (any more): `triage waiting` shows who waits, with ids"
-            )
-        [(state, fact)] = found
+        state, fact = find_post(consumer, settings, post, brand, (Kind.ASKED,))
         routed = read_routed(consumer, settings, state.partition, fact)
-        return state, None if routed is None else routed.reply_allowed
+        return state, fact, None if routed is None else routed.reply_allowed
     finally:
         consumer.close()

@@ -48,6 +48,8 @@ _EMOJIS = re.compile(
     f"|{_ONE}(?:[\U000e0020-\U000e007f]+|(?:\u200d{_ONE})*)"
 )
 
+_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
+
 
 def links(text: str) -> list[str]:
     """The links of a text, in their order, as X finds them: with a protocol, or a bare domain whose end it knows."""
@@ -69,6 +71,11 @@ def length(text: str) -> int:
     rest, emojis = _EMOJIS.subn("", without_links(composed, ""))
     light = len(_LIGHT.findall(rest))
     return LINK * len(links(composed)) + _EMOJI * emojis + light + 2 * (len(rest) - light)
+
+
+def cashtags(text: str) -> int:
+    """How many cashtags ($ABC) a text has; X takes one a post."""
+    return len(_CASHTAG.findall(text))
 
 
 def places(text: str) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from pipeline import identities
-from pipeline.counting import length, links
+from pipeline.counting import cashtags, length, links
 from pipeline.desk import Name
 from pipeline.errors import BadMessage, Reason
 from pipeline.heard import decoded, ms
@@ -89,7 +89,6 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 """Letters of languages that write without spaces: Thai to Khmer, Japanese, Chinese."""
-_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
 class Limits(NamedTuple):
@@ -161,7 +160,7 @@ def _check_text(reply: Reply, limits: Limits) -> None:
         raise BadMessage(
             Reason.TOO_LONG, f"{found} by X's counting, {limits.post} at most: take {found - limits.post} away"
         )
-    if len(_CASHTAG.findall(text)) > 1:
+    if cashtags(text) > 1:
         raise BadMessage(Reason.REFUSED, "X takes one cashtag ($ABC) a post: take the others out")
 
 
