@@ -93,6 +93,14 @@ class Result:
     passed: bool
 
 
+@dataclass(frozen=True)
+class Kill:
+    """When a worker was killed (Unix time, s), and what its group had committed by then, by partition."""
+
+    at: float
+    committed: Mapping[int, int]
+
+
 @dataclass
 class Run:
     """One scenario's topics, settings and worker processes."""
@@ -104,6 +112,7 @@ class Run:
     partitions: int
     started: float = field(default_factory=time.monotonic)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
 
     def worker(
         self,
@@ -131,22 +140,42 @@ class Run:
         self.workers.append(process)
         return process
 
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        """SIGKILL, and note how far its group had come."""
+        worker.kill()
+        worker.wait()
+        self.kills.append(Kill(time.time(), self.committed()))
+
     def feed(self, rate: float = 1500.0) -> Feed:
         """Posts at a steady rate."""
         return Feed(self.settings, rate, self.partitions)
 
     def outputs(self) -> Counter[tuple[int, int]]:
         """How often each source place stands in an output topic."""
+        return Counter(place for place, _ in self._written())
+
+    def undone_by_kills(self) -> list[float]:
+        """What a kill makes a worker do again: for each output that was not committed, its age at the kill in s."""
+        since, ages = 0.0, []
+        written = self._written()
+        for kill in self.kills:
+            mine = [(place, at) for place, at in written if since < at <= kill.at]
+            ages += [kill.at - at for (number, offset), at in mine if offset >= kill.committed.get(number, 0)]
+            since = kill.at
+        return ages
+
+    def _written(self) -> list[tuple[tuple[int, int], float]]:
+        """All outputs: the place of the source, and when its batch was judged (Unix time, s)."""
         names = [self.settings.topics.name(topic) for topic in (*QUEUE_TOPICS, DEAD)]
         consumer = clients.consumer(self.settings.kafka)
         tps = [TopicPartition(name, number) for name in names for number in range(self.partitions)]
         consumer.assign(tps)
         consumer.seek_to_beginning(*tps)
         ends = consumer.end_offsets(tps)
-        found: Counter[tuple[int, int]] = Counter()
+        found = []
         while any(consumer.position(tp) < ends[tp] for tp in tps):
             for records in consumer.poll(timeout_ms=500).values():
-                found.update(_source(record) for record in records)
+                found += [(_source(record), record.timestamp / 1000) for record in records]
         consumer.close()
         return found
 

@@ -46,8 +46,7 @@ def exchange(run: Run, command: str, older: Path, *, pace: float) -> None:
     _start(run, command, "w1", older)
     _start(run, command, "w2", None)
     pause(pace)
-    run.workers[0].kill()
-    run.workers[0].wait()
+    run.kill(run.workers[0])
     _start(run, command, "w1", None)
     pause(pace)
     assert terminate(run.workers[1], within=25)[0] == 0
@@ -70,7 +69,9 @@ def test_triage_worker(arena: Arena, report: list[Result], long: bool, tmp_path:
     feed = run.feed(RATE).start()
 
     exchange(run, "worker", older, pace=10.0 if long else 1.0)
-    result = run.result(feed.end(), most_duplicates=int(4 * RATE))
+    produced = feed.end()
+    run.ended(produced)
+    result = run.result(produced, most_duplicates=len(run.undone_by_kills()) + int(4 * RATE))
 
     run.stop()
     report.append(result)
