@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agents.ask import ask
 from agents.filling import parcels
 from agents.line import Parcel
 from agents.outlet import Outlet
@@ -133,8 +134,7 @@ class Checking:
         self._outlet.deliver(parcels([take(one, self._brands) for one in page(answer.body).envelopes]))
 
     def _ask(self, ids: list[str]) -> Answer:
-        answer = self._call(ids)
-        self._metrics.limit(Route.POSTS.value, *answer.limit)
+        answer = ask(Route.POSTS.value, lambda: self._call(ids), self._metrics)
         self._metrics.reading.read(Route.POSTS, page(answer.body).ids)
         return answer
 

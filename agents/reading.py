@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from agents.ask import ask
 from agents.filling import parcels
 from agents.line import Parcel, Ticket
 from agents.outlet import Outlet
@@ -128,8 +129,7 @@ class DirectMessages(Reading):
     def ask(self, token: str | None) -> tuple[list[Parcel], list[int], str | None]:
         """A page of events."""
         own = self._own()
-        answer = self._call(token)
-        self._metrics.limit(Route.DM.value, *answer.limit)
+        answer = ask(Route.DM.value, lambda: self._call(token), self._metrics)
         found = events(answer.body, self._brand, own, self._talks)
         self._metrics.reading.read(Route.DM, found.ids)
         if found.unplaced:
@@ -160,9 +160,8 @@ class OwnTimeline(Reading):
 
     def ask(self, token: str | None) -> tuple[list[Parcel], list[int], str | None]:
         """A page of posts."""
-        answer = self._call(str(self.since), token)
+        answer = ask(Route.TIMELINE.value, lambda: self._call(str(self.since), token), self._metrics)
         found = page(answer.body, [self._tag])
-        self._metrics.limit(Route.TIMELINE.value, *answer.limit)
         self._metrics.reading.read(Route.TIMELINE, found.ids)
         taken = [take(envelope, self._brands) for envelope in found.envelopes]
         ids = [_id(envelope) for envelope in found.envelopes]

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from agents.ask import ask
 from agents.sources import Ending, Heard
-from agents.x_api import Access, Answer, Ended, How, Limit, Stream, XApi
+from agents.x_api import Access, Answer, Ended, How, Stream, XApi
 from pipeline.backoff import Cause
 from pipeline.brands import Brands
 from pipeline.errors import BadMessage, Reason, SettingsError, TriageError, XError, XFailing, XLimited, XRefused
@@ -167,7 +168,7 @@ class XSource:
             line(raw, None)
 
         ended = stream.run(on_line, heard.alive, heard.opened)
-        self._say("stream", ended.limit)
+        self._metrics.limit("stream", *ended.limit)
         if ended.status == 409:  # somebody has deleted our rules
             self._synced = False
         if ended.status == 200:
@@ -264,9 +265,7 @@ class XSource:
 
     def ask(self, route: str, call: Callable[[], Answer]) -> Answer:
         """One request; what X says of its limit becomes a metric."""
-        answer = call()
-        self._say(route, answer.limit)
-        return answer
+        return ask(route, call, self._metrics)
 
     def page(self, ask: Ask, since: float, until: float | None) -> Answer:
         """One page of a sweep; what came after the gap was heard, and is not paid for again.
@@ -292,9 +291,6 @@ class XSource:
     def metrics(self) -> ListenerMetrics:
         """Where what is read is counted."""
         return self._metrics
-
-    def _say(self, route: str, limit: Limit) -> None:
-        self._metrics.limit(route, *limit)
 
 
 class XSearch:

@@ -42,6 +42,11 @@ class Headroom(Collector):
         until = self._now() + WINDOW_S if reset_at is None else reset_at
         self._said[labels] = _Said(left, full, until)
 
+    def used_up(self, labels: tuple[str, ...], until: float) -> None:
+        """Nothing is left until then; of how much, X said before or not at all."""
+        before = self._said.get(labels)
+        self.say(labels, 0.0, None if before is None else before.full, until)
+
     def clear(self) -> None:
         """Nothing is known: whoever asks X now is another process."""
         self._said = {}

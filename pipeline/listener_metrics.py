@@ -176,3 +176,7 @@ class ListenerMetrics:
         """What X said of a limit."""
         if limit and remaining is not None:
             self._headroom.say((route,), remaining / limit, 1.0, reset_at)
+
+    def used_up(self, route: str, reset_at: float | None) -> None:
+        """X answered with 429: nothing is left until then."""
+        self._headroom.say((route,), 0.0, 1.0, reset_at)

@@ -93,4 +93,6 @@ class PosterMetrics(Common):
 
     def blocked(self, route: Route, until: int) -> None:
         """X takes no more on a route until then (ms)."""
-        self.blocked_until.labels(self.brand(route.brand), route.what).set(until / 1000)
+        brand = self.brand(route.brand)
+        self.blocked_until.labels(brand, route.what).set(until / 1000)
+        self._remaining.used_up((brand, route.what), until / 1000)

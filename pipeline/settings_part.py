@@ -19,11 +19,21 @@ def _pattern(text: str) -> str:
     return text
 
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Handle = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}$")]
+_SLUG = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_HANDLE = r"^[A-Za-z0-9_]{1,30}$"
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z]+)?$"
+SHAPES = {
+    _SLUG: "small letters, digits, _ and - only, the first a letter or digit, 63 at most",
+    _HANDLE: "letters, digits and _ only, without the @, 30 at most",
+    _LANGUAGE: "a code such as en or pt-BR",
+}
+"""Patterns in words, for whoever wrote something else."""
+
+Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
+Handle = Annotated[str, StringConstraints(pattern=_HANDLE)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
+Language = Annotated[str, StringConstraints(pattern=_LANGUAGE)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 
 from pipeline.errors import SettingsError
+from pipeline.settings_part import SHAPES
 
 _QUOTED = re.compile(r"(['\"]).*?\1")
 """In a parser's words, a piece of the file; one of a single character tells nothing."""
@@ -83,8 +85,7 @@ def refuse_unknown_variables(known: set[str]) -> None:
 def readable(error: ValidationError) -> str:
     """What is wrong, a line for each key."""
     lines = [
-        f"{'.'.join(_name(part) for part in found['loc']) or 'settings'}: {_said(found['type'], found['msg'])}"
-        for found in error.errors()
+        f"{'.'.join(_name(part) for part in found['loc']) or 'settings'}: {_said(found)}" for found in error.errors()
     ]
     return "settings are wrong:\n  " + "\n  ".join(lines)
 
@@ -96,5 +97,8 @@ def _name(part: str | int) -> str:
     return shown if shown == str(part) else f"{shown}..."
 
 
-def _said(kind: str, message: str) -> str:
-    return "there is no such setting" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
+def _said(found: ErrorDetails) -> str:
+    if found["type"] == "extra_forbidden":
+        return "there is no such setting"
+    shape = SHAPES.get(str(found.get("ctx", {}).get("pattern")))
+    return found["msg"].removeprefix("Value error, ") if shape is None else shape

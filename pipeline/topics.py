@@ -100,11 +100,19 @@ def differences(
     """What of a topic on the broker is not as declared, a sentence each; what is not known of it is passed over."""
     problems = []
     if actual_partitions != partitions:
-        problems.append(
-            f"{name} has {actual_partitions} partitions, it should have {partitions}: see `triage topics grow`"
-        )
+        cure = _cure(declared, partitions, actual_partitions)
+        problems.append(f"{name} has {actual_partitions} partitions, it should have {partitions}: {cure}")
     for key, wanted in declared.config().items():
         found = actual.get(key)
         if found is not None and set(found.split(",")) != set(wanted.split(",")):
             problems.append(f"{name} has {key}={found}, it should be {wanted}")
     return problems
+
+
+def _cure(declared: Topic, partitions: int, actual: int) -> str:
+    """Kafka takes no partition away again."""
+    if actual < partitions:
+        return "see `triage topics grow`"
+    if declared.partitions is None:
+        return f"set topics.partitions to {actual}"
+    return "delete it, then `triage topics create`"

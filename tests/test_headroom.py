@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
+from agents.ask import ask
+from agents.x_api import Answer
+from pipeline.errors import XLimited
 from pipeline.headroom import WINDOW_S
 from pipeline.listener_metrics import ListenerMetrics
 from pipeline.outbox import Route
@@ -66,6 +69,35 @@ def test_who_gave_up_the_lease_says_nothing() -> None:
 
     assert hand.headroom("stream") is None
     assert 0 == hand.registry.get_sample_value("triage_listener_active")
+
+
+def test_a_429_leaves_nothing() -> None:
+    """It carries no count of its own, and all is there again when its window is over."""
+    hand = Hand()
+    hand.listener.limit("dm", 50, 40, NOW + 900)
+
+    with pytest.raises(XLimited):
+        ask("dm", _limited, hand.listener)
+
+    assert 0 == hand.headroom("dm")
+    hand.at += 60
+    assert 1 == hand.headroom("dm")
+
+
+def test_a_blocked_poster_has_nothing_left() -> None:
+    """And as much as X said before, once it may again."""
+    hand = Hand()
+    hand.poster.limit(POST, 60, 100, NOW + 600)
+
+    hand.poster.blocked(POST, int((NOW + 60) * 1000))
+
+    assert 0 == hand.remaining()
+    hand.at += 60
+    assert 100 == hand.remaining()
+
+
+def _limited() -> Answer:
+    raise XLimited(NOW + 60, "too many requests")
 
 
 @pytest.mark.parametrize(("limit", "remaining"), [(None, 3), (50, None), (0, 0)])

@@ -78,6 +78,10 @@ def test_the_file_may_be_named_by_a_variable(tmp_path: Path, monkeypatch: pytest
         ("thresholds: {reactive: 2}", r"thresholds\.reactive"),
         ("brands: [{name: Not A Slug}]", r"brands\.0\.name"),
         ("brands: [{name: a, handles: [X]}, {name: b, handles: [x]}]", "handle 'x' is given twice"),
+        (
+            "brands: [{name: a, handles: ['@Acme']}]",
+            r"brands\.0\.handles\.0: letters, digits and _ only, without the @",
+        ),
         ("brands: [{name: a}, {name: a}]", "name 'a' is given twice"),
         ("brands: [{name: a, aliases: [Foo]}, {name: b, aliases: [foo]}]", "alias 'foo' is given twice"),
         ("brands: [{name: a, ids: ['1']}, {name: b, ids: ['1']}]", "id '1' is given twice"),

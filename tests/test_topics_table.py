@@ -69,3 +69,18 @@ def test_each_difference_is_said() -> None:
         "p.tweets has cleanup.policy=compact, it should be delete",
         f"p.tweets has retention.ms=1000, it should be {7 * DAY_MS}",
     ] == [line.split(":")[0] for line in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "actual", "cure"),
+    [
+        (TWEETS, 12, 6, "see `triage topics grow`"),
+        (TWEETS, 6, 12, "set topics.partitions to 12"),
+        ("waiting", 1, 12, "delete it, then `triage topics create`"),
+    ],
+)
+def test_other_partitions_name_the_cure(name: str, wanted: int, actual: int, cure: str) -> None:
+    """More of them can be had, fewer cannot."""
+    found = differences(BY_NAME[name], name, wanted, actual, {})
+
+    assert [f"{name} has {actual} partitions, it should have {wanted}: {cure}"] == found

@@ -52,7 +52,7 @@ def test_the_page_is_run(settings: Settings, folder: Path, stages: dict[str, str
 
 
 def _installation(settings: Settings, folder: Path, stages: dict[str, str]) -> None:
-    """Settings with a model that is bad for this team, topics, posts in two queues, and a file of yesterday's."""
+    """Settings with a model that is bad for this team, topics, posts in two queues (one retracted), and a file."""
     turned = {"reactive": "engagement", "engagement": "proactive", "proactive": "reactive"}
     bad = [{"text": text, "brand": "acme", "label": turned[stage]} for text, stage in stages.items()]
     train_on(Settings(), _write(folder / "bad.csv", bad), base=False, out=folder, force=True, say=lambda _: None)
@@ -70,6 +70,8 @@ def _installation(settings: Settings, folder: Path, stages: dict[str, str]) -> N
             queue = settings.topics.name("queue.review" if number % 3 == 0 else "queue.reactive")
             value = json.dumps(routed | {"text": text, "event_id": f"e{number}", "external_id": f"x:{number}"})
             producer.send(queue, value.encode(), b"508", partition=0).get(timeout=30)
+        gone = routed | {"event_type": "retracted", "event_id": "gone", "external_id": "x:gone", "text": ""}
+        producer.send(settings.topics.name("queue.reactive"), json.dumps(gone).encode(), b"508", partition=0).get(30)
 
 
 def _label(folder: Path, stages: dict[str, str]) -> None:
