@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pipeline.backoff import DOUBLING_MOST_S, DOUBLING_S, LIMITED_S
 from pipeline.clocks import Clock
-from pipeline.errors import BadMessage, TriageError, XError, XLimited, XRefused
+from pipeline.errors import BadMessage, BrokerError, StateError, TopicsError, TriageError, XError, XLimited, XRefused
 from pipeline.listener_metrics import ListenerMetrics
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ LIMITED_MOST_S = 900.0
 """The window of X's limits: waits after 429 without a time double up to it."""
 NO_ACCESS = frozenset({401, 403})
 """What X answers with where we have no right: it would do so again."""
+MAY_PASS = (XError, BadMessage, BrokerError, TopicsError, StateError)
+"""The stream goes on meanwhile: an errand that reads Kafka while it is away is no reason to end it."""
 NAP_S = 0.5
 """So soon an errand that became due is noticed."""
 
@@ -36,6 +38,7 @@ class Errand(Protocol):
 
         Raises:
             XError, BadMessage: it was not answered, or not so that it can be read; the same step comes again.
+            BrokerError, TopicsError, StateError: what it needs of Kafka cannot be read; likewise.
         """
 
 
@@ -114,7 +117,7 @@ class Errands:
             self.given_up[errand.name] = str(error)
             self._metrics.stopped_errands.set(len(self.given_up))
             log.error("%s is given up, for X refuses it: %s", errand.name, error)  # noqa: TRY400 - a reason, no traceback
-        except (XError, BadMessage) as error:
+        except MAY_PASS as error:
             self._failed(errand, error, DOUBLING_S, DOUBLING_MOST_S)
 
     def _failed(self, errand: Errand, error: TriageError, first: float, most: float, *, at_least: float = 0.0) -> None:

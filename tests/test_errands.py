@@ -8,7 +8,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.errands import Errands
-from pipeline.errors import BadMessage, Reason, XError, XFailing, XLimited, XRefused, XUnreachable
+from pipeline.errors import (
+    BadMessage,
+    BrokerError,
+    Reason,
+    StateError,
+    TopicsError,
+    TriageError,
+    XFailing,
+    XLimited,
+    XRefused,
+    XUnreachable,
+)
 from pipeline.listener_metrics import ListenerMetrics
 from pipeline.settings_listener import Prices
 
@@ -40,7 +51,7 @@ class StillClock:
 class FakeErrand:
     """Due each so many seconds; raises what it is given, one after the other."""
 
-    def __init__(self, name: str, clock: StillClock, every_s: float, *errors: XError | BadMessage) -> None:
+    def __init__(self, name: str, clock: StillClock, every_s: float, *errors: TriageError) -> None:
         self.name = name
         self.times: list[float] = []
         self._clock = clock
@@ -91,10 +102,16 @@ def test_each_when_it_is_due() -> None:
         (XFailing(503, ""), 5),
         (XUnreachable("no answer"), 5),
         (BadMessage(Reason.NOT_JSON, "no page"), 5),
+        (BrokerError("no broker answers"), 5),
+        (TopicsError("conversations does not exist"), 5),
+        (StateError("a record is no state"), 5),
     ],
 )
-def test_what_failed_comes_again_in_its_time(error: XError, wait: float) -> None:
-    """After X's reset, a minute where none is to come or X refuses, five seconds for failures; the others go on."""
+def test_what_failed_comes_again_in_its_time(error: TriageError, wait: float) -> None:
+    """After X's reset, a minute where none is to come or X refuses, five seconds for failures; the others go on.
+
+    Also where Kafka is away just when open conversations are read: the stream goes on, and is spilled.
+    """
     clock = StillClock()
     one, other = FakeErrand("one", clock, 10_000, error), FakeErrand("other", clock, 100)
 
