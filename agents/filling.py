@@ -20,6 +20,8 @@ LOOK_AGAIN_S = 0.2
 REFUSALS = 5
 """So often X may refuse a gap's sweep before the gap counts as out of reach, and others have their turn."""
 GIVEN_AT_ONCE = 2000
+NOT_OF_THE_GAP = NO_ACCESS | {402}
+"""What X refuses whatever is asked for: without rights, or credits, it says nothing of this gap."""
 
 
 def parcels(found: list[Taken]) -> list[Parcel]:
@@ -87,7 +89,7 @@ class Filling:
         try:
             self._asked_all = not search.step()
         except XRefused as error:
-            if error.status not in NO_ACCESS:
+            if error.status not in NOT_OF_THE_GAP:
                 self._refused(error)
             raise
         self._refusals = 0

@@ -96,3 +96,14 @@ def test_a_gap_that_x_always_refuses_keeps_no_other_waiting() -> None:
     assert closed.closed_at is not None
     assert 50.0 == closed.out_of_reach_s
     assert filled.sweeps
+
+
+def test_credits_that_are_used_up_close_no_gap() -> None:
+    """402: X says nothing of the gap; it is swept when the credits are bought, however long that takes."""
+    clock = StillClock()
+    source = FakeSource(*(XRefused(402, "credits are used up") for _ in range(3 * REFUSALS)))
+    filling, book = _filling(clock, source, Gap("a", "x", Cause.RESTART, 100.0, 100.0, until=150.0))
+
+    _steps(filling, clock, 3 * REFUSALS + 3)
+
+    assert (None, 1) == (book.all()[0].closed_at, len(book.all()[0].sweeps))
