@@ -94,7 +94,7 @@ class Session:
             spans=outside.spans,
         )  # fmt: skip
         self.listening = Listening(
-            Parts(source, self.outlet, self.book, quiet, metrics, clock, say), limits, backoff or self._attempts()
+            Parts(source, self.outlet, self.book, quiet, metrics, clock, say), limits, self._attempts(backoff)
         )
         tools = Tools(self.outlet, self._state, known.checkpoints)
         filling = Filling(source, self.outlet, self.book, clock, limits.second_sweep_s, say)
@@ -156,12 +156,16 @@ class Session:
             margin = self._outside.settings.listener.late_s
             remember(self._outside.settings, min(starts) - margin, seen)
 
-    def _attempts(self) -> Backoff:
-        """Attempts to connect of the listener before this one count too, and the limit that X told it holds."""
+    def _attempts(self, own: Backoff | None) -> Backoff:
+        """Attempts to connect of the listener before this one count too, and the limit that X told it holds.
+
+        `own`: of an earlier time of holding the lease.
+        """
         most, last = self._outside.settings.listener.connects_per_15_min, self._checkpoint
         if last is None:
-            return Backoff(most=most)
-        return Backoff.resumed(last.attempts, last.not_before, self._began, most=most)
+            return own or Backoff(most=most)
+        left = Backoff.resumed(last.attempts, last.not_before, self._began, most=most)
+        return left if own is None else own.joined(left)
 
     def _open_restart(self) -> None:
         """All since the last checkpoint may be missing; and what could not be kept before can be kept again."""

@@ -75,9 +75,18 @@ class Backoff(msgspec.Struct, frozen=True):
     def resumed(cls, attempts: tuple[float, ...], limited_until: float, now: float, *, most: int = 45) -> Backoff:
         """What the process before knew; a limit that holds still is not the first one, if its wait was longer."""
         if limited_until <= now:
-            return cls(most, attempts=attempts, not_before=limited_until)
+            before = cls(most, attempts=attempts, not_before=limited_until)
+            room = before._room(now)
+            return before if room <= now else msgspec.structs.replace(before, not_before=room)
         waits_s = limited_until - max(attempts, default=now)
         return cls(most, 1 + int(log2(max(1.0, waits_s / LIMITED_S))), Schedule.LIMITED, attempts, limited_until)
+
+    def joined(self, other: Backoff) -> Backoff:
+        """With what another process has done meanwhile: all attempts count, and whoever's limit holds longer."""
+        newest = max(self, other, key=lambda one: max(one.attempts, default=0.0))
+        limited = max(self, other, key=lambda one: one.limited_until)
+        known = limited if limited.limited_until > newest.not_before else newest
+        return msgspec.structs.replace(known, attempts=tuple(sorted({*self.attempts, *other.attempts})))
 
     @property
     def limited_until(self) -> float:

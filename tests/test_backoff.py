@@ -106,6 +106,40 @@ def test_waits_go_on_doubling_over_a_restart() -> None:
     assert Backoff() == Backoff.resumed((), 0.0, 10.0)
 
 
+def test_restarts_break_no_limit_of_attempts() -> None:
+    """One that dies soon after it connected, and is started again each five seconds, waits for its turn too."""
+    made: list[float] = []
+    now = 0.0
+    while now < 3600:
+        begun = Backoff.resumed(tuple(made), 0.0, now)
+        now = max(now, begun.not_before)
+        made = list(begun.reached(now).attempts)
+        assert len(made) <= 45
+        now += 5
+
+    assert len(made) > 20
+
+
+def test_who_takes_over_again_knows_what_the_other_one_did() -> None:
+    """Its attempts count, its limit holds; what is known of one's own last attempts is not forgotten for it."""
+    mine = Backoff(attempts=(100.0, 200.0))
+    theirs = Backoff.resumed((200.0, 400.0), 1301.0, 500.0)
+
+    both = mine.joined(theirs)
+
+    assert ((100.0, 200.0, 400.0), 1301.0, 1301.0) == (both.attempts, both.not_before, both.limited_until)
+    assert both == theirs.joined(mine)
+
+
+def test_own_waits_go_on_where_nobody_else_has_connected() -> None:
+    """The lease was away for a moment only."""
+    mine = Backoff(attempts=(100.0,)).ended(Cause.UNAVAILABLE, 100.0).ended(Cause.UNAVAILABLE, 105.0)
+
+    both = mine.joined(Backoff.resumed((100.0,), 0.0, 106.0))
+
+    assert mine == both
+
+
 @given(st.lists(st.tuples(st.sampled_from(Cause), st.floats(0, 300), st.booleans()), max_size=300))
 def test_no_mixture_breaks_the_limit_of_attempts(story: list[tuple[Cause, float, bool]]) -> None:
     """However connections end, and however long they live, at most so many reach X in 15 minutes."""

@@ -9,11 +9,17 @@ from pathlib import Path
 import jsonschema
 import pytest
 from aiokafka.partitioner import murmur2
+from prometheus_client import CollectorRegistry
 from x_listening import Running, gaps, ids, records, running, settings_for, until, values
 
 from agents.fake_x import FakeX
+from agents.session import Outside, Session
+from agents.x_api import XApi
+from agents.x_source import XSource, access_of
 from pipeline import contracts, traces
+from pipeline.backoff import Backoff
 from pipeline.clocks import ScaledClock
+from pipeline.listener_metrics import ListenerMetrics
 from pipeline.settings import Settings
 
 FACTOR = 30
@@ -171,6 +177,24 @@ def test_the_reset_is_obeyed_after_a_restart(made: Settings, fake: FakeX, clock:
 
     first, second = fake.counts.connects
     assert 890 < second - first < 930
+
+
+def test_a_limit_told_to_another_listener_is_obeyed(made: Settings, fake: FakeX, clock: ScaledClock) -> None:
+    """Also by one that had the lease before, and knows of its own attempts only."""
+    earlier = Backoff().reached(clock.now() - 60)
+    fake.faults.limit(to="GET /2/tweets/search/stream")
+    with running(made, clock) as other:
+        until(lambda: any("limited" in line for line in other.said), "refused")
+    api = XApi(access_of(made), base_url=fake.base_url)
+    metrics = ListenerMetrics(CollectorRegistry(), made.listener.prices, clock.now)
+    outside = Outside(made, XSource(made, api, metrics), lambda _: [], metrics, clock, lambda _: None)
+
+    session = Session(outside, earlier)
+    session.run(lambda: True)
+    known = session.close(held=False)
+
+    api.close()
+    assert (2, True) == (len(known.attempts), known.not_before > clock.now() + 600)
 
 
 @pytest.mark.parametrize(
