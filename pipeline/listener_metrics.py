@@ -167,10 +167,12 @@ class ListenerMetrics:
         self.recovered.labels(gap.cause.value).inc(gap.sweeps[-1].recovered)
 
     def active(self, active: bool) -> None:
-        """Whether this listener holds the lease; without it, what X said is no news of X."""
+        """Whether this listener holds the lease; without it, what X said is no news of X, nor are its gaps its own."""
         self.leader.set(active)
         if not active:
             self._headroom.clear()
+            for gauge in (self.connected, self.open_gaps, self.at_bound, self.stopped_errands, self.in_flight):
+                gauge.set(0)
 
     def limit(self, route: str, limit: int | None, remaining: int | None, reset_at: float | None) -> None:
         """What X said of a limit."""

@@ -10,6 +10,10 @@ from pipeline.gaps import DAY_S, Gap
 from pipeline.listener_metrics import ListenerMetrics
 from pipeline.settings_listener import Prices
 
+TOLD_WHILE_ACTIVE = (
+    "triage_gaps_open", "triage_reconnect_wait_at_bound", "triage_stopped_errands", "triage_in_flight_bytes"
+)  # fmt: skip
+
 
 class Bench:
     """A book, what it wrote, and its metrics."""
@@ -17,8 +21,8 @@ class Bench:
     def __init__(self, *known: Gap) -> None:
         self.registry = CollectorRegistry()
         self.written: list[Gap] = []
-        metrics = ListenerMetrics(self.registry, Prices(), lambda: 0.0)
-        self.book = GapBook("x", known, metrics, self.written.append)
+        self.metrics = ListenerMetrics(self.registry, Prices(), lambda: 0.0)
+        self.book = GapBook("x", known, self.metrics, self.written.append)
 
     def value(self, name: str, **labels: str) -> float | None:
         """A metric's value."""
@@ -106,3 +110,17 @@ def test_gaps_of_a_listener_that_ended_go_on() -> None:
     assert due is not None
     assert (70, "b") == (due[0], due[1].id)
     assert ["c"] == bench.book.forget(100 + 7 * DAY_S - 50)
+
+
+def test_one_that_has_lost_the_lease_tells_nothing_of_another_ones_gaps() -> None:
+    """Nor of a connection, a wait or an errand that it had: the gap is closed elsewhere, and its alert must end."""
+    bench = Bench()
+    bench.metrics.active(True)
+    bench.book.open(Cause.LIMITED, 100, 130)
+    for gauge in (bench.metrics.at_bound, bench.metrics.stopped_errands, bench.metrics.in_flight):
+        gauge.set(1)
+    before = [bench.value(name) for name in TOLD_WHILE_ACTIVE]
+
+    bench.metrics.active(False)
+
+    assert ([1.0] * 4, [0.0] * 4) == (before, [bench.value(name) for name in TOLD_WHILE_ACTIVE])
