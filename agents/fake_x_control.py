@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
+
+import msgspec
 
 from agents.fake_x_asked import Refused, Said, Site, invalid, parsed
 from agents.fake_x_limits import Counts
-from agents.fake_x_posts import FakeMessage, FakePost
+from agents.fake_x_posts import FakeMessage, FakePost, User
 
 PREFIX = "/fake/"
 _FAULTS = frozenset(
@@ -18,6 +20,8 @@ _FAULTS = frozenset(
         "too_many_connections", "lose_answer", "no_answer", "hide_new_posts", "clear",
     }
 )  # fmt: skip
+_TEXTS = (User | str, bytes | str)
+"""What is a text in JSON."""
 
 
 def control(site: Site, counts: Counts, method: str, path: str, body: bytes) -> Said:
@@ -64,10 +68,21 @@ def _call(action: Callable[..., Any], arguments: dict[str, Any]) -> Any:  # what
         inspect.signature(action).bind(**arguments)
     except TypeError as error:
         raise invalid(f"{error}; it takes {inspect.signature(action)}") from error
+    hints = get_type_hints(action)
+    for name, value in arguments.items():
+        _check(name, value, hints[name])
     try:
         return action(**arguments)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise invalid(f"{type(error).__name__}: {error}") from error
+
+
+def _check(name: str, value: object, hint: Any) -> None:  # whatever it takes
+    """Before anything is done: what is half done would break whatever is asked later."""
+    try:
+        msgspec.convert(value, str if hint in _TEXTS else hint)
+    except msgspec.ValidationError as error:
+        raise invalid(f"{name}: {error}") from error
 
 
 def _outcome(found: Any) -> dict[str, Any]:  # whatever it gave

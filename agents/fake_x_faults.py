@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from random import Random
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.fake_x_limits import CREATE, STREAM
+from agents.fake_x_limits import CREATE, LIMITS, STREAM
 
 if TYPE_CHECKING:
     from agents.fake_x_stream import StreamConnection
@@ -146,7 +147,13 @@ class Faults:
         self._add(to, times, Mishap(503, body, done=done))
 
     def refuse(self, status: int, *, to: str | None = None, times: int = 1, detail: str = "") -> None:
-        """Answer the next requests with 400, 401, 403 or another status."""
+        """Answer the next requests with 400, 401, 403 or another status.
+
+        Raises:
+            ValueError: it is no status of a refusal.
+        """
+        if HTTPStatus(status) < HTTPStatus.BAD_REQUEST:
+            raise ValueError(f"{status} refuses nothing")
         title = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}.get(status, "Invalid Request")
         body = {"title": title, "detail": detail or title, "type": "about:blank", "status": status}
         self._add(to, times, Mishap(status, body))
@@ -191,6 +198,8 @@ class Faults:
         return None
 
     def _add(self, to: str | None, times: int, mishap: Mishap) -> None:
+        if to is not None and to not in LIMITS:
+            raise ValueError(f"{to} is none of {', '.join(sorted(LIMITS))}")
         with self._lock:
             self._next.extend([(to, mishap)] * times)
 

@@ -89,7 +89,14 @@ def test_a_stream_is_dropped_by_hand(x: FakeX) -> None:
         ("POST", "/fake/faults/opened", {}, "faults/drop"),
         ("POST", "/fake/publish", {"text": "a"}, "missing a required argument: 'author'"),
         ("POST", "/fake/publish", {"text": "a", "author": "b", "reply_to": "9"}, "KeyError"),
-        ("POST", "/fake/publish", {"text": 7, "author": "b"}, "TypeError"),
+        ("POST", "/fake/publish", {"text": 7, "author": "b"}, "text: Expected `str`, got `int`"),
+        ("POST", "/fake/publish", {"text": "a", "author": 7}, "author: Expected `str`, got `int`"),
+        ("POST", "/fake/dm", {"sender": 7, "recipient": "b", "text": "a"}, "sender"),
+        ("POST", "/fake/faults/refuse", {"status": "403"}, "status"),
+        ("POST", "/fake/faults/refuse", {"status": 999}, "999"),
+        ("POST", "/fake/faults/refuse", {"status": 200}, "200"),
+        ("POST", "/fake/faults/limit", {"to": "GET /2/nothing"}, "GET /2/tweets/search/recent"),
+        ("POST", "/fake/faults/malformed_line", {"line": 7}, "line"),
         ("POST", "/fake/edit", {"identity": "9", "text": "a"}, "KeyError"),
         ("POST", "/fake/faults/drop", {"hard": True}, "mid_line"),
     ],
@@ -100,6 +107,22 @@ def test_what_it_cannot_do_is_said(x: FakeX, method: str, path: str, body: objec
 
     assert status in {400, 404}
     assert says in said["detail"]
+
+
+def test_what_it_refuses_by_hand_leaves_nothing_behind(x: FakeX) -> None:
+    """A post or an edit that was half made broke every later search."""
+    post = x.world.publish("@brand hello", author="anna")
+    for what, body in (
+        ("publish", {"text": "@brand", "author": 7}),
+        ("dm", {"sender": 7, "recipient": "brand", "text": "a"}),
+        ("edit", {"identity": post.id, "text": 7}),
+    ):
+        assert 400 == ask(x, "POST", f"/fake/{what}", body=body)[0]
+
+    found = ask(x, "GET", f"/2/users/{x.world.user('brand').id}/mentions")[2]
+
+    assert [post.id] == [one["id"] for one in found["data"]]
+    assert ([post.id], []) == (post.chain, x.world.messages)
 
 
 def _groups(settings: Settings) -> list[str]:
