@@ -13,6 +13,7 @@ from agents.outlet import Outlet
 from agents.x_api import Answer
 from pipeline.brands import Brands
 from pipeline.clocks import Clock
+from pipeline.errors import XRefused
 from pipeline.gaps import Checkpoint
 from pipeline.heard import Message
 from pipeline.intake import take
@@ -75,7 +76,11 @@ class Reading:
             self._wait_for(self._ticket)
             return
         began = self._clock.now()
-        found, ids, self._token = self.ask(self._token)
+        try:
+            found, ids, self._token = self.ask(self._token)
+        except XRefused:  # it may be the token, which gets stale: the next step begins at the newest page
+            self._token, self._parcels = None, []
+            raise
         self._newest = max([self._newest, *ids])
         self._parcels += found
         if self._token is None or any(one <= self._since for one in ids):
@@ -132,8 +137,8 @@ class DirectMessages(Reading):
         answer = ask(Route.DM.value, lambda: self._call(token), self._metrics)
         found = events(answer.body, self._brand, own, self._talks)
         self._metrics.reading.read(Route.DM, found.ids)
-        if found.unplaced:
-            self._metrics.lost.labels("no_customer").inc(found.unplaced)
+        if unplaced := [one for one in found.unplaced if int(one) > self.since]:
+            self._metrics.lost.labels("no_customer").inc(len(unplaced))
         new = [_message(one) for one in found.messages if int(one.id) > self.since]
         return new, [int(one) for one in found.ids], found.next_token
 

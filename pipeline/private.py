@@ -47,8 +47,8 @@ class Events(NamedTuple):
     ids: list[str]
     """Of all events, those that are no messages too."""
     next_token: str | None
-    unplaced: int
-    """The brand's words in a group of which no customer is known."""
+    unplaced: list[str]
+    """The ids of the brand's words in a group of which no customer is known."""
 
 
 _events = msgspec.json.Decoder(_Events).decode
@@ -71,13 +71,13 @@ def events(body: bytes, brand: str, own: Collection[str], talks: MutableMapping[
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadMessage(Reason.NOT_JSON, f"X's private messages cannot be read: {error}") from error
     handles = {user.id: user.username for user in page.includes.users}
-    messages, unplaced = [], 0
+    messages, unplaced = list[Message](), list[str]()
     for event in reversed(page.data):  # oldest first, so that a group's customer is known before the brand answers
         if event.event_type != "MessageCreate" or event.sender_id is None or event.created_at is None:
             continue
         customer = _customer(event, event.sender_id, own, talks)
         if customer is None:
-            unplaced += 1
+            unplaced.append(event.id)
             continue
         messages.append(
             Message(
