@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib.metadata import version
@@ -65,7 +66,7 @@ def set_up(command: str, *, stream: TextIO | None = None, environment: Mapping[s
     _Said.as_json = form is Form.JSON
     if _Said.as_json:
         log.setLevel(logging.INFO)
-        sys.excepthook = _broke_down
+    sys.excepthook, threading.excepthook = _broke_down, _thread_broke_down
 
 
 def say(line: str, level: int = logging.INFO) -> None:
@@ -158,4 +159,15 @@ def _form(command: str, wanted: str | None, *, terminal: bool) -> Form:
 
 
 def _broke_down(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    log.critical("it broke down", exc_info=(kind, error, trace))
+    """What ends a program is said as all else is, without secrets."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        log.critical("it broke down", exc_info=(kind, error, trace))
+
+
+def _thread_broke_down(found: threading.ExceptHookArgs) -> None:
+    if found.exc_value is None or issubclass(found.exc_type, SystemExit):
+        return
+    name = "a thread" if found.thread is None else found.thread.name
+    log.critical("%s broke down", name, exc_info=(found.exc_type, found.exc_value, found.exc_traceback))

@@ -7,7 +7,9 @@ import io
 import json
 import logging
 import os
+import re
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,11 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Logging is as it was when a test is over."""
-    root, factory, hook = logging.root, logging.getLogRecordFactory(), sys.excepthook
+    root, factory, hooks = logging.root, logging.getLogRecordFactory(), (sys.excepthook, threading.excepthook)
     handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "kafka", logs.SAYS)}
     yield
-    root.handlers[:], sys.excepthook, logs._Said.as_json = handlers, hook, False
+    root.handlers[:], logs._Said.as_json = handlers, False
+    sys.excepthook, threading.excepthook = hooks
     logging.setLogRecordFactory(factory)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -151,6 +154,29 @@ def test_secrets_are_blanked_last(form: logs.Form, monkeypatch: pytest.MonkeyPat
 
     assert STARS in stream.getvalue()
     assert "hush" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", list(logs.Form))
+def test_a_thread_that_breaks_down_tells_no_secret(
+    form: logs.Form, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its traceback is a line of the log as any other, with the thread's name; nothing goes past it."""
+    monkeypatch.setattr(redact, "_known", redact._known)
+    monkeypatch.setattr(redact, "_pattern", redact._pattern)
+    redact.add([SECRET])
+    stream = io.StringIO()
+    logs.set_up("listen", stream=stream, environment={"TRIAGE_LOG_FORMAT": form.value})
+
+    for target in (lambda: float(SECRET), sys.exit):
+        thread = threading.Thread(target=target, name="stream")
+        thread.start()
+        thread.join()
+    sys.excepthook(ValueError, ValueError(SECRET), None)
+
+    said = stream.getvalue()
+    assert ["stream broke down", "it broke down"] == re.findall(r"\w+ broke down", said)
+    assert 2 == said.count(f"ValueError: {STARS}") + said.count(f"to float: '{STARS}")
+    assert "hush" not in said + capsys.readouterr().err
 
 
 def test_no_line_names_text_or_people() -> None:
