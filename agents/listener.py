@@ -29,7 +29,7 @@ from pipeline.backoff import Backoff
 from pipeline.brands import Brands
 from pipeline.clocks import Clock, SystemClock
 from pipeline.listener_metrics import ListenerMetrics
-from pipeline.rules import rules
+from pipeline.rules import SEARCH_LENGTH, rules
 from pipeline.settings import Brand, Settings
 from pipeline.topics import CONVERSATIONS, LISTENER_LEASE, LISTENER_STATE, MESSAGES, RETRACTIONS, TWEETS
 
@@ -236,6 +236,7 @@ def check(settings: Settings, follow: Path | None) -> None:
     if follow is None:
         require_credentials(settings)
         rules(settings.brands)
+        rules(settings.brands, SEARCH_LENGTH)  # else who takes over finds out
     topics.require(settings, LISTENER_TOPICS)
     if follow is None:
         require_handles(settings)

@@ -35,7 +35,7 @@ class Difference(NamedTuple):
 
 
 def rules(brands: Iterable[Brand], longest: int = STREAM_LENGTH) -> list[Rule]:
-    """The rules of all brands, none longer than `longest` characters.
+    """The rules of all brands, none longer than `longest` characters; with SEARCH_LENGTH, the queries of searches.
 
     Raises:
         SettingsError: there is nothing to listen for, too much, or something that fits into no rule.
@@ -43,7 +43,7 @@ def rules(brands: Iterable[Brand], longest: int = STREAM_LENGTH) -> list[Rule]:
     made = _one_a_value(rule for brand in brands for rule in _of_brand(brand, longest))
     if not made:
         raise SettingsError("there is nothing to listen for: give a brand handles, aliases or listen.keywords")
-    if len(made) > MOST_RULES:
+    if longest > SEARCH_LENGTH and len(made) > MOST_RULES:
         raise SettingsError(
             f"that makes {len(made)} rules and X takes {MOST_RULES}: take out some of the brands' aliases or "
             "listen.keywords, or shorten listen.languages and listen.exclude, which each rule repeats"
@@ -116,9 +116,10 @@ def _packed(terms: Sequence[str], end: str, longest: int, brand: str) -> Iterato
     some: list[str] = []
     for term in terms:
         if len(_any_of([term]) + end) > longest:
+            what = "rule" if longest > SEARCH_LENGTH else "search"
             raise SettingsError(
-                f"{term[:60]} of brand {brand} fits into no rule of {longest} characters, with {len(end)} for what is "
-                "excluded: shorten it, or listen.languages and listen.exclude"
+                f"{term[:60]} of brand {brand} fits into no {what} of {longest} characters, with {len(end)} for what "
+                "is excluded: shorten it, or listen.languages and listen.exclude"
             )
         if some and len(_any_of([*some, term]) + end) > longest:
             yield _any_of(some) + end

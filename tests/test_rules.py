@@ -118,3 +118,22 @@ def test_without_room_for_both_the_old_go_first() -> None:
     change = difference([Rule("new", "x:own")], found)
 
     assert (MOST_RULES, 1, 0) == (len(change.delete_first), len(change.add), len(change.delete))
+
+
+def test_of_searches_there_may_be_more_than_rules() -> None:
+    """They are shorter, and X counts rules only."""
+    brand = Brand(name="a", aliases=tuple(f"{number:0400}" for number in range(MOST_RULES + 1)))
+
+    with pytest.raises(SettingsError, match="X takes 1000"):
+        rules([brand], 600)
+    assert MOST_RULES < len(rules([brand], SEARCH_LENGTH))
+    assert MOST_RULES > len(rules([brand]))
+
+
+def test_what_only_search_does_not_take_says_so() -> None:
+    """Gaps are filled by search, which takes half as much: the stream alone would do."""
+    brand = Brand(name="a", aliases=("air",), listen=Listen(exclude=tuple(f"word {number:02}" for number in range(60))))
+
+    assert rules([brand])
+    with pytest.raises(SettingsError, match="no search of 512 characters"):
+        rules([brand], SEARCH_LENGTH)

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.fake_x import FakeX
+from agents.listener import check
 from agents.sources import Ending, Heard
 from agents.x_api import XApi
 from agents.x_source import XSource, access_of, require_credentials, require_handles
@@ -230,3 +231,12 @@ def test_a_brands_token_that_cannot_be_one_is_said_at_the_start() -> None:
 
     with pytest.raises(SettingsError, match="X's access_token holds a space"):
         require_credentials(made)
+
+
+def test_rules_that_no_search_takes_end_the_start() -> None:
+    """Not only the one that takes over: gaps are filled by searches, which are half as long."""
+    brand = {"name": "acme", "aliases": ["air"], "listen": {"exclude": [f"word {number:02}" for number in range(60)]}}
+    made = Settings.model_validate({"x": {"bearer_token": "AAAAAA"}, "brands": [brand]})
+
+    with pytest.raises(SettingsError, match="no search of 512 characters"):
+        check(made, None)
