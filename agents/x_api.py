@@ -26,6 +26,8 @@ __all__ = ["Access", "Answer", "Ended", "How", "Limit", "Stream", "XApi"]
 MOST_POSTS = 100
 """How many posts one look-up may ask for."""
 _PAGE = 100
+_TOO_SLOW = 408
+"""A status that passes, though it is no 5xx: the request was not read in time."""
 _NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
@@ -70,7 +72,7 @@ class XApi:
     Raises (every method):
         XUnreachable: no answer came.
         XLimited: too much was asked.
-        XFailing: X's own fault.
+        XFailing: X's own fault, or a request that it did not read in time (408).
         XRefused: anything else that is no success; also, before anything is sent, an id or a handle that is none.
     """
 
@@ -220,7 +222,7 @@ def _error(response: requests.Response) -> XError | None:
     detail = redact(reason(response.content))
     if status == 429:
         return XLimited(limit_of(response.headers).reset_at, detail)
-    return XFailing(status, detail) if status >= 500 else XRefused(status, detail)
+    return XFailing(status, detail) if status >= 500 or status == _TOO_SLOW else XRefused(status, detail)
 
 
 def _given(**named: str | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ TriageError
  └── XError           X did not do what it was asked, or may not have; the texts never hold a secret
       ├── XUnreachable  no answer came: whether it was done is not known
       ├── XLimited      too much was asked (429): it was not done; when it may be asked again, as far as X says
-      ├── XFailing      X's own fault (5xx): whether it was done is not known
+      ├── XFailing      X's own fault (5xx, 408): whether it was done is not known
       └── XRefused      anything else that is not an answer: it was not done
 """
 
@@ -138,7 +138,7 @@ class XLimited(XError):
 
 
 class XFailing(XError):
-    """Raised when X fails (5xx): whether it was done is not known."""
+    """Raised when X fails (5xx, 408): whether it was done is not known."""
 
     def __init__(self, status: int, detail: str = "") -> None:
         super().__init__(f"X fails ({status}){': ' if detail else ''}{detail}")

@@ -68,6 +68,16 @@ def test_x_fails(x: FakeX, api: XApi, name: str) -> None:
     assert 503 == raised.value.status
 
 
+def test_a_request_that_came_in_too_slowly_is_no_refusal(x: FakeX, api: XApi) -> None:
+    """408 passes, as it does for the stream: an answer with it had failed for good."""
+    x.faults.refuse(408)
+
+    with pytest.raises(XFailing) as raised:
+        api.create_post("hello")
+
+    assert 408 == raised.value.status
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_x_refuses(x: FakeX, api: XApi, status: int) -> None:
     """Any other status says that it was not done, and why."""
