@@ -48,3 +48,7 @@ class Sweep:
         self.read += len(page.envelopes)
         if page.next_token is not None:
             self._left.insert(0, ask._replace(next_token=page.next_token))
+
+    def skipped(self) -> None:
+        """There is no answer to it, and will be none."""
+        self._left.pop(0)

@@ -203,6 +203,21 @@ def test_an_account_that_vanishes_stops_no_other(bench: Bench) -> None:
     assert ["acme"] == [name for _, name in source.accounts()]
 
 
+def test_an_account_that_vanishes_later_keeps_no_gap_open(bench: Bench) -> None:
+    """X says 404 of its mentions, whose id was known by then: the searches go on."""
+    bench.source.accounts()
+    bench.fake.faults.refuse(404, to="GET /2/users/:id/mentions")
+    now = bench.fake.clock.now() + 60
+
+    search = bench.source.search(Gap("g", "x", Cause.CLOSED, now - 120, now, until=now - 1), now)
+    while search.step():
+        pass
+
+    asked = bench.fake.counts.by_route
+    assert 1 == asked["GET /2/users/:id/mentions", 404]
+    assert len(bench.source.queries) == asked["GET /2/tweets/search/recent", 200]
+
+
 def test_what_was_read_has_its_price(bench: Bench) -> None:
     """So far, and in a month like this."""
     bench.metrics.reading.read(Route.MENTIONS, [str(number) for number in range(1000)])
