@@ -18,22 +18,29 @@ _LIGHT = re.compile("[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 
 _MARK = "\ufffe"
 """Stands where a link was; no character, so that no text has it."""
-_HOST = r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})"
-_PORT = r"(?::\d+)?"
-_PATH = r"/(?:[\w!*';:=+,.$%#\[\]\-–~@|&()/]*[\w=+\-/#~)])?"
-_QUERY = r"(?:\?[\w!?*'@();:&=+$/%#\[\]\-.,~|]*[\w\-&=#/])?"
-_WITH_PROTOCOL = re.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}{_PORT}(?:{_PATH})?{_QUERY}", re.IGNORECASE)
 _ACCENTED = (
     "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u026f"
     "\u0272\u0289\u028b\u02bb\u0300-\u036f\u1e00-\u1eff"
 )
 """Latin letters with accents: the only others that a domain without a protocol may have."""
+_END = r"(?:xn--[a-z0-9-]+|[a-z]{2,}(?![a-z0-9@+-])|[^\W\d_a-z][^\W\d_]+)"
+"""Of a domain; other scripts begin no more of one that ends in a to z."""
+_HOST = rf"(?:[^\W_](?:[\w-]*[^\W_])?\.)+{_END}"
+_PORT = r"(?::\d+)?"
+_LETTERS = f"a-z0-9_\u0400-\u04ff{_ACCENTED}"
+"""Of a path: Latin and Cyrillic; in other scripts the text goes on."""
+_GENERAL = rf"[{_LETTERS}!*';:=+,.$%#\[\]\-–@~|&/]"
+_PAIR = rf"\((?:{_GENERAL}+|{_GENERAL}*\({_GENERAL}+\){_GENERAL}*)\)"
+"""A parenthesis belongs to a path where it is closed within it."""
+_PATH = rf"/(?:(?:{_GENERAL}|{_PAIR})*(?:[{_LETTERS}=+\-/#]|{_PAIR}))?"
+_QUERY = r"(?:\?[a-z0-9_!?*'@();:&=+$/%#\[\]\-.,~|]*[a-z0-9_\-&=#/])?"
+_WITH_PROTOCOL = re.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}{_PORT}(?:{_PATH})?{_QUERY}", re.IGNORECASE)
 _LABEL = rf"[a-z0-9{_ACCENTED}](?:[a-z0-9{_ACCENTED}-]*[a-z0-9{_ACCENTED}])?"
 _DOTTED = re.compile(rf"(?<![A-Za-z0-9@＠$#＃_./{_ACCENTED}-])(?:{_LABEL}\.)+{_LABEL}", re.IGNORECASE)
 _PLAIN = re.compile("[a-z0-9-]*")
 _GOES_ON = frozenset("@+-")
 """Behind one of these it was no end of a domain, but the name of a mailbox, say."""
-_BEHIND = re.compile(_PORT + _PATH + _QUERY)
+_BEHIND = re.compile(_PORT + _PATH + _QUERY, re.IGNORECASE)
 """What belongs to a link behind a bare domain: nothing, unless it has a path."""
 
 _PICTURE = (

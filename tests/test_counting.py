@@ -57,7 +57,11 @@ def test_emojis_beside_each_other(text: str, expected: int) -> None:
     [
         ("http://a.de", ["http://a.de"]),
         ("see https://northwind.example/help?topic=bags&id=7#top.", ["https://northwind.example/help?topic=bags&id=7#top"]),
-        ("(https://northwind.example/a_(b))", ["https://northwind.example/a_(b))"]),
+        ("(https://northwind.example/a_(b))", ["https://northwind.example/a_(b)"]),
+        ("(see https://northwind.com/help) (northwind.de/x)", ["https://northwind.com/help", "northwind.de/x"]),
+        ("https://northwind.com/a(b https://northwind.com/(a(b)c)", ["https://northwind.com/a", "https://northwind.com/(a(b)c)"]),
+        ("https://northwind.de/helpをご覧 a.de/?q=1です", ["https://northwind.de/help", "a.de/?q=1"]),
+        ("https://northwind.com/помощь/café http://例え.みんな", ["https://northwind.com/помощь/café", "http://例え.みんな"]),
         ("northwind.com or www.northwind.de/x, northwind.de", ["northwind.com", "www.northwind.de/x", "northwind.de"]),
         ("acme.com.xyzzy acme.com.", ["acme.com", "acme.com"]),
         ("t.co/abc", ["t.co/abc"]),
@@ -66,7 +70,7 @@ def test_emojis_beside_each_other(text: str, expected: int) -> None:
         ("mail help@northwind.com", []),
         ("v1.2.3, e.g. this.And that", []),
         ("@northwind.com #northwind.com $northwind.com", []),
-        ("日本http://northwind.com日本", ["http://northwind.com日本"]),
+        ("日本http://northwind.com日本", ["http://northwind.com"]),
         ("HTTPS://NORTHWIND.COM/A", ["HTTPS://NORTHWIND.COM/A"]),
     ],
 )  # fmt: skip
@@ -92,6 +96,8 @@ def test_links(text: str, expected: list[str]) -> None:
         ("Test https://test.com test https://test.com test.com test", 86),
         ("a" * 256 + " https://northwind.com", 280),
         ("https://a.com 😷", 26),
+        ("(https://a.com/b)", 25),
+        ("https://a.com/bをご覧", 29),
     ],
 )
 def test_a_link_counts_23(text: str, expected: int) -> None:
