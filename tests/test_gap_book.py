@@ -17,8 +17,8 @@ class Bench:
     def __init__(self, *known: Gap) -> None:
         self.registry = CollectorRegistry()
         self.written: list[Gap] = []
-        metrics = ListenerMetrics(self.registry, Prices(), lambda: 0.0)
-        self.book = GapBook("x", known, metrics, self.written.append)
+        self.metrics = ListenerMetrics(self.registry, Prices(), lambda: 0.0)
+        self.book = GapBook("x", known, self.metrics, self.written.append)
 
     def value(self, name: str, **labels: str) -> float | None:
         """A metric's value."""
@@ -106,3 +106,14 @@ def test_gaps_of_a_listener_that_ended_go_on() -> None:
     assert due is not None
     assert (70, "b") == (due[0], due[1].id)
     assert ["c"] == bench.book.forget(100 + 7 * DAY_S - 50)
+
+
+def test_a_listener_that_stands_by_says_nothing_of_gaps() -> None:
+    """Another one has them now: what this one knew would call people until it is active again."""
+    bench = Bench()
+    bench.book.open(Cause.STALL, 100, 130)
+    before = bench.value("triage_gaps_open")
+
+    bench.metrics.active(False)
+
+    assert (1, 0) == (before, bench.value("triage_gaps_open"))
