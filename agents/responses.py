@@ -77,7 +77,7 @@ class Responses:
     Args:
         settings: names, limits.
         parts: what it works with.
-        place_of: a partition's committed offset, and its end as last seen (None: not known yet).
+        place_of: up to where a partition is done, and its end as last seen (None: not known yet).
         clock: seconds since 1970.
         on_stop: is called with the error that ends it.
     """
@@ -355,9 +355,9 @@ class Responses:
         until, now = NEVER, self._now()
         for topic in HEARD_TOPICS:
             name = self._name(topic)
-            committed, end = self._place_of(name, partition)
-            offset, timestamp, moved_at = self._read.get((name, partition), (committed, 0, self._assigned_at))
-            if end is not None and offset >= end:
+            done, end = self._place_of(name, partition)
+            offset, timestamp, moved_at = self._read.get((name, partition), (done, 0, self._assigned_at))
+            if end is not None and max(offset, done) >= end:
                 self._read[name, partition] = (offset, timestamp, now)
             elif now - moved_at < HELD_FOR_MS:
                 until = min(until, books.clock(timestamp) if timestamp else 0)

@@ -162,7 +162,7 @@ def _partitions(assigned: Iterable[TP]) -> set[int]:
 
 def _place(app: ResponsesApp, tp: TP) -> tuple[int, int | None]:
     consumer: Any = app.consumer
-    return consumer._committed_offset[tp] or 0, consumer.highwater(tp)  # noqa: SLF001 - Faust keeps it there
+    return consumer.done_until(tp), consumer.highwater(tp)
 
 
 def _wanted(settings: Settings, policies: Policies) -> list[tuple[str, str]]:

@@ -70,6 +70,7 @@ class Batch:
             (opened(tp, run[0].offset, run[-1].offset + 1, run[0].timestamp), len(run)) for tp, run in found.items()
         ]
         self.records = [record for run in found.values() for record in run]
+        consumer.delivered |= {tp: run[-1].offset + 1 for tp, run in found.items()}
 
     def begin(self) -> None:
         """Say that work on the batch begins: a rebalance waits for it."""
@@ -116,6 +117,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found: Mapping[TP, int] = await self.call_thread(self._seek_all)
         return found
 
+    def next_fetched(self, tp: TP) -> int | None:
+        """The offset that is fetched next, where that is known."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001 - its own waits for it
+        state = assignment.state_value(tp)
+        return state.position if state is not None and state.has_valid_position else None
+
     async def _seek_all(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
         offsets: Mapping[TP, int] = await consumer.seek_to_committed()
@@ -134,7 +141,12 @@ class Consumer(driver.Consumer):
         self.ledger: Ledger[TP] = Ledger()
         self.at_work: set[Batch] = set()
         self.batch_ended = asyncio.Event()
+        self.delivered: dict[TP, int] = {}
+        """By partition the offset behind the last record that was passed on."""
+        self._passed: dict[TP, int] = {}
+        """By partition the offset that is fetched next, as it was when all that was fetched had been passed on."""
         self._epoch = 0
+        self._seeks = 0
         self.options: Worker = cast(Any, self.app).settings.worker
         self.committed_at = monotonic()
 
@@ -180,13 +192,34 @@ class Consumer(driver.Consumer):
         The epoch changes on both sides of the wait: a fetch that began in the middle is void too, for it may have moved
         a position that the seek then moved back, or the other way round.
         """
+        self._seeks += 1
         self._void_what_was_fetched()
-        await super().perform_seek()
-        self._void_what_was_fetched()
+        try:
+            await super().perform_seek()
+        finally:
+            self._void_what_was_fetched()
+            self._seeks -= 1
 
     def _void_what_was_fetched(self) -> None:
         self._epoch += 1
         self.ledger.forget(self.ledger.partitions())
+        self.delivered, self._passed = {}, {}
+
+    def done_until(self, tp: TP) -> int:
+        """Up to where all is done: the committed offset; once that is all that came, the offset that is fetched next.
+
+        Before the first record and behind the last there may be offsets without any: what is kept no longer, what
+        somebody deleted, the end of a transaction. Nothing can be done, or committed, for them.
+        """
+        committed: int = self._committed_offset[tp] or 0
+        return committed if committed < self.delivered.get(tp, 0) else max(committed, self._passed.get(tp, 0))
+
+    def _note_positions(self) -> None:
+        """To be called when all that was fetched is passed on; while a seek is under way positions mean nothing."""
+        if not self._seeks:
+            thread = cast(ConsumerThread, self._thread)
+            found = {tp: thread.next_fetched(tp) for tp in self.assignment()}
+            self._passed = {tp: position for tp, position in found.items() if position is not None}
 
     def connections(self) -> int:
         """How many connections to brokers are open."""
@@ -199,9 +232,11 @@ class Consumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001
             await self.sleep(0)
-            records = await self._fetch()
+            epoch, records = self._epoch, await self._fetch()
             if records:
                 await self._deliver(records)
+            if epoch == self._epoch:
+                self._note_positions()
 
     async def _fetch(self) -> dict[TP, list[Fetched]]:
         """Records by partition; a small catch waits `linger_ms` for company."""

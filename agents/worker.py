@@ -154,7 +154,7 @@ class Progress:
         metrics = self._app.metrics
         metrics.connections.set(consumer.connections())
         assigned = consumer.assignment()
-        committed: dict[TP, int] = {tp: consumer._committed_offset[tp] or 0 for tp in assigned}  # noqa: SLF001 - Faust keeps it there
+        committed: dict[TP, int] = {tp: consumer.done_until(tp) for tp in assigned}
         metrics.forget_partitions((tp.topic, tp.partition) for tp in self._committed if tp not in assigned)
         lagging = False
         for tp, offset in committed.items():

@@ -14,7 +14,6 @@ from pipeline.topics import (
     LISTENER_LEASE,
     LISTENER_STATE,
     MESSAGES,
-    OWN,
     QUEUE_TOPICS,
     REPLIES,
     REPLIES_DEAD,
@@ -65,18 +64,13 @@ ACCESS: tuple[Access, ...] = (
     ),
     Access(
         "listener",
-        (CONVERSATIONS, LISTENER_STATE, LISTENER_LEASE),
+        (TWEETS, CONVERSATIONS, LISTENER_STATE, LISTENER_LEASE),  # of tweets what came before: each post once
         (TWEETS, MESSAGES, RETRACTIONS, LISTENER_STATE),
         (LISTENER_GROUP,),
     ),
     Access("poster", (REPLIES, REPLIES_LOG, CONVERSATIONS), (REPLIES_DEAD, REPLIES_LOG, RESPONSES), (POSTER_GROUP,)),
-    Access(
-        "helpdesk",
-        (*(topic for topic in QUEUE_TOPICS if topic != OWN), RESPONSES),
-        (DESK, REPLIES),
-        any_group="helpdesk",
-    ),
-    Access("operator", tuple(topic.name for topic in TOPICS), (TWEETS, DESK, RETRACTIONS, REPLIES), creates=True),
+    Access("helpdesk", (*QUEUE_TOPICS, RESPONSES), (DESK, REPLIES), any_group="helpdesk"),
+    Access("operator", tuple(topic.name for topic in TOPICS), (TWEETS, *HEARD_TOPICS, REPLIES), creates=True),
     Access("scaler", groups=(TRIAGE_GROUP, RESPONSES_GROUP), sees=(TWEETS, *HEARD_TOPICS)),
 )
 """The programs; who reads the queues; who makes topics and replays; what looks how far behind the workers are."""

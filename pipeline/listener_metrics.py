@@ -26,6 +26,8 @@ _SOONEST_S = 3600.0
 class Reading:
     """What was read and what that costs, since this listener counts; `now` gives seconds since 1970.
 
+    What 30 days cost is told by the listener that is active, from the time in which it was.
+
     X charges the same post once a UTC day, whoever reads it again that day (a soft guarantee: docs.x.com, pricing). So
     what is asked for again, by a second sweep or a look-up, is paid for once; a post of the stream counts when it
     comes, and once more when it is first asked for, for the stream's are too many to be remembered: the figure is an
@@ -35,7 +37,8 @@ class Reading:
     def __init__(self, prices: Prices, now: Callable[[], float]) -> None:
         self._prices = {route: float(getattr(prices, route.value)) for route in Route}
         self._now = now
-        self._started = now()
+        self._was_active_s = 0.0
+        self._active_since: float | None = None
         self._day = 0
         self._today: set[str] = set()
         self.posts = dict.fromkeys(Route, 0)
@@ -60,9 +63,18 @@ class Reading:
         """What a route has cost so far."""
         return self._paid[route] * self._prices[route]
 
+    def active(self, active: bool) -> None:
+        """Whether this listener reads from now on."""
+        now = self._now()
+        if self._active_since is not None:
+            self._was_active_s += now - self._active_since
+        self._active_since = now if active else None
+
     def a_month(self, route: Route, now: float) -> float:
-        """What 30 days cost if it goes on like this."""
-        return self.dollars(route) * MONTH_S / max(now - self._started, _SOONEST_S)
+        """What 30 days cost if it goes on like this; nothing where another one reads."""
+        if self._active_since is None:
+            return 0.0
+        return self.dollars(route) * MONTH_S / max(self._was_active_s + now - self._active_since, _SOONEST_S)
 
 
 class ReadingMetrics(Collector):
@@ -169,6 +181,7 @@ class ListenerMetrics:
     def active(self, active: bool) -> None:
         """Whether this listener holds the lease; without it, what X said is no news of X, nor are its gaps its own."""
         self.leader.set(active)
+        self.reading.active(active)
         if not active:
             self._headroom.clear()
             for gauge in (self.connected, self.open_gaps, self.at_bound, self.stopped_errands, self.in_flight):

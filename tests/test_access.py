@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,14 @@ from pydantic import SecretStr
 from agents import clients, topics
 from agents.broker import Broker
 from agents.broker_properties import Secure
+from agents.fake_x import FakeX
+from agents.fake_x_by_hand import settings_for
 from deploy.helm import tables
 from pipeline.access import ACCESS, Access
 from pipeline.errors import TriageError
-from pipeline.settings import Settings, Topics
+from pipeline.settings import Brand, Settings, Topics
 from pipeline.settings_kafka import Kafka, SecurityProtocol
-from pipeline.topics import MESSAGES, RESPONSES, TWEETS
+from pipeline.topics import CONVERSATIONS, MESSAGES, REPLIES, RESPONSES, TWEETS, WAITING
 
 PREFIX, OTHER = "care.", "work."
 """Two installations: in the first anything is written, in the second programs run."""
@@ -76,8 +80,8 @@ class Guarded:
                 consumer.commit()
             return found
 
-    def run(self, user: str, command: str) -> subprocess.Popen[bytes]:
-        """A program, as its user; ready when this returns."""
+    def run(self, user: str, *command: str, ready: str = "ready", more: str = "") -> subprocess.Popen[bytes]:
+        """A program, as its user, with `more` settings as YAML; ready when this returns."""
         file = self.folder / f"{user}.yaml"
         kafka = {
             "bootstrap_servers": [self._broker.bootstrap],
@@ -95,13 +99,15 @@ class Guarded:
                     "brands": brands,
                     "metrics": {"port": 0},
                     "thresholds": {"reactive": 0.0},
+                    **(yaml.safe_load(more) or {}),
                 }
             )
         )
         said = self.folder / f"{user}.log"
         with said.open("w") as log:
-            process = subprocess.Popen([sys.executable, "-m", "agents", "-s", str(file), command], stderr=log)
-        _until(lambda: "ready" in said.read_text(), said.read_text)
+            process = subprocess.Popen([sys.executable, "-m", "agents", "-s", str(file), *command], stderr=log)
+        _until(lambda: ready in said.read_text() or process.poll() is not None, said.read_text)
+        assert process.poll() is None, said.read_text()
         return process
 
 
@@ -212,3 +218,44 @@ def test_the_workers_do_their_work_with_these_rights(guarded: Guarded) -> None:
         ended = [process.wait(30) for process in running]
 
     assert [0, 0] == ended
+
+
+def test_the_listener_starts_again_with_these_rights(guarded: Guarded) -> None:
+    """It reads in `tweets` what came since its last checkpoint: at its first start there is none."""
+    followed = guarded.folder / "posts.jsonl"
+    followed.write_bytes(POST + b"\n")
+
+    for _ in range(2):
+        process = guarded.run("listener", "listen", "--follow", str(followed), ready="listening to")
+        process.terminate()
+        assert 0 == process.wait(60)
+
+
+def test_the_poster_does_its_work_with_these_rights(guarded: Guarded) -> None:
+    """What a helpdesk writes is on X, and told; started again, it reads its log and goes on."""
+    with FakeX() as x:
+        more = settings_for(x, (Brand(name="acme", handles=("acme",)),))
+        for number in 1, 2:
+            process = guarded.run("poster", "post", more=more)
+            guarded.write("helpdesk", REPLIES, _answer(f"answer-{number}"), OTHER)
+            _until(partial(_told, guarded, number), (guarded.folder / "poster.log").read_text)
+            process.terminate()
+            assert 0 == process.wait(60)
+
+
+def _answer(identity: str) -> bytes:
+    said = {"id": identity, "kind": "post", "text": f"All is well again, {identity}", "by": "ann", "brand": "acme"}
+    return json.dumps(said | {"at": "2026-03-02T08:10:00Z"}).encode()
+
+
+def _told(guarded: Guarded, number: int) -> bool:
+    told = guarded.read("helpdesk", RESPONSES, prefix=OTHER)
+    return number == len([one for one in told if b'"reply_posted"' in (one or b"")])
+
+
+def test_the_operator_may_send_every_dead_letter_again() -> None:
+    """`triage dead replay` writes to where it came from: what triage and responses read."""
+    read = {topic for name in ("triage", "responses") for topic in BY_NAME[name].reads}
+    states = {RESPONSES, CONVERSATIONS, WAITING}
+
+    assert read - states <= set(BY_NAME["operator"].writes)

@@ -123,3 +123,34 @@ def test_a_message_of_which_no_customer_is_known_counts_once() -> None:
 
     assert 1 == inbox.registry.get_sample_value("triage_lost_total", {"reason": "no_customer"})
     assert not inbox.outlet.taken
+
+
+def test_a_month_like_this_is_counted_from_the_time_of_reading_alone() -> None:
+    """Days of standing by are no days without cost, and who stands by again costs nothing more."""
+    clock = HandClock(at=1_800_000_000.0)
+    reading = Reading(Prices(stream=0.01), clock.now)
+    clock.sleep(20 * 86_400)
+
+    reading.active(True)
+    for _ in range(100):
+        reading.came()
+    clock.sleep(86_400)
+    active = reading.a_month(Route.STREAM, clock.now())
+    reading.active(False)
+
+    assert (30, 0) == (round(active, 6), reading.a_month(Route.STREAM, clock.now()))
+
+
+def test_time_of_reading_adds_up() -> None:
+    """A listener that has the lease again goes on counting."""
+    clock = HandClock(at=1_800_000_000.0)
+    reading = Reading(Prices(stream=0.01), clock.now)
+    for _ in range(2):
+        reading.active(True)
+        reading.came()
+        clock.sleep(43_200)
+        reading.active(False)
+        clock.sleep(86_400)
+    reading.active(True)
+
+    assert 0.6 == round(reading.a_month(Route.STREAM, clock.now()), 6)

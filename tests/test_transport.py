@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import faust
 import pytest
@@ -127,3 +127,45 @@ def test_a_partition_taken_away_commits_nothing() -> None:
     batch.done()
 
     assert {} == _commit(consumer)
+
+
+class Fetching:
+    """A consumer whose thread says where it would fetch next."""
+
+    def __init__(self, position: int, committed: int | None = None) -> None:
+        self.consumer = _consumer()
+        self.consumer._committed_offset[TWEETS] = committed
+        self.consumer._thread = cast(Any, SimpleNamespace(next_fetched=lambda _: position, assignment=lambda: {TWEETS}))
+
+    def passed_on(self) -> int:
+        """All that was fetched is; up to where is all done?"""
+        self.consumer._note_positions()
+        return self.consumer.done_until(TWEETS)
+
+
+@pytest.mark.parametrize("committed", [None, 0, 50])
+def test_offsets_that_hold_nothing_are_done(committed: int | None) -> None:
+    """A group that is new, or was away for longer than records are kept, has nothing to do before the first record."""
+    assert 139 == Fetching(139, committed).passed_on()
+
+
+def test_the_end_of_a_transaction_is_done() -> None:
+    """Behind the last record stands its marker, which no consumer gets."""
+    fetching = Fetching(position=3)
+    batch = Batch(fetching.consumer, {TWEETS: _records([0, 1])})
+    under_way = fetching.passed_on()
+    batch.done()
+    not_committed = fetching.passed_on()
+    _commit(fetching.consumer)
+
+    assert (0, 0, 3) == (under_way, not_committed, fetching.passed_on())
+
+
+def test_a_position_of_before_a_seek_means_nothing() -> None:
+    """What was fetched is void then, and is read again."""
+    fetching = Fetching(position=9)
+    fetching.passed_on()
+
+    fetching.consumer._void_what_was_fetched()
+
+    assert 0 == fetching.consumer.done_until(TWEETS)

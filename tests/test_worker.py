@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
+from urllib.request import urlopen
 
 import jsonschema
 import psutil
@@ -186,6 +188,45 @@ def _waited_for_a_core(process: int) -> float:
     """How long a process's first thread could have run and did not, in seconds; 0 where the system does not tell."""
     told = Path(f"/proc/{process}/schedstat")
     return int(told.read_text().split()[1]) / 1e9 if told.exists() else 0.0
+
+
+def test_offsets_that_hold_no_record_are_no_lag(file: Path, settings: Settings) -> None:
+    """What is kept no longer when a group begins, and the marker behind a transaction: nothing is committed there."""
+    topics.create(settings_module.load(file))
+    _send(settings, POSTS)
+    _trim(settings)
+    command = [sys.executable, "-m", "agents", "--settings", str(file), "worker"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        address = next(line.split()[-1] for line in cast(IO[str], process.stderr) if line.startswith("metrics"))
+        trimmed = _behind(address, 3)
+        with closing(clients.producer(settings.kafka, transactional_id=settings.topics.prefix)) as producer:
+            producer.init_transactions()
+            producer.begin_transaction()
+            producer.send(settings.topics.name(TWEETS), POSTS[0], b"k", partition=0).get(timeout=30)
+            producer.commit_transaction()
+        written = _behind(address, len(POSTS) + 2)
+        process.terminate()
+
+    assert ({0}, {0}) == (trimmed, written)
+
+
+def _trim(settings: Settings) -> None:
+    with closing(clients.admin(settings.kafka)) as admin:
+        admin.delete_records({TopicPartition(settings.topics.name(TWEETS), number): -1 for number in range(3)})
+
+
+def _behind(address: str, records: int) -> set[float]:
+    """How far its partitions are behind once their ends add up to so many; looked at until it is not at all."""
+    deadline = time.monotonic() + 30 * PATIENCE
+    while True:
+        with urlopen(address) as answer:
+            text = answer.read().decode()
+        found = dict(re.findall(r'^(triage_(?:committed|end)_offset\{partition="\d",.*\}) (.*)$', text, re.MULTILINE))
+        ends = {name: float(value) for name, value in found.items() if "end" in name}
+        left = {end - float(found[name.replace("end", "committed", 1)]) for name, end in ends.items()}
+        if (sum(ends.values()) >= records and left == {0}) or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 def test_its_log_is_json_without_text_or_people(file: Path, settings: Settings) -> None:

@@ -220,6 +220,7 @@ def test_an_account_that_vanishes_later_keeps_no_gap_open(bench: Bench) -> None:
 
 def test_what_was_read_has_its_price(bench: Bench) -> None:
     """So far, and in a month like this."""
+    bench.metrics.active(True)
     bench.metrics.reading.read(Route.MENTIONS, [str(number) for number in range(1000)])
 
     assert 1000 == bench.registry.get_sample_value("triage_x_posts_read", {"route": "mentions"})

@@ -9,11 +9,11 @@ from deploy.prometheus.rule import ANY, Alert, Severity, Source, Team, record
 
 ALIVE = {
     "triage": "triage_posts_total",
-    "responses": "triage_waiting",
+    "responses": "triage_recovering_partitions",
     "listener": "triage_listener_active",
     "poster": "triage_poster_active",
 }
-"""By program a series that it alone has."""
+"""By program a series that it alone has, and always: who waits is told of queues with a target."""
 SILENT = "triage:posts:silent"
 """1 from when posts should have come and none did, until one comes."""
 

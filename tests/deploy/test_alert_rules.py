@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 import yaml
 from deploy_tools import ROOT, Run
+from prometheus_client import CollectorRegistry
 
 from deploy.prometheus import rules
+from deploy.prometheus.machines import ALIVE
 from deploy.prometheus.rule import Numbers, Severity, Source, Team
 from deploy.prometheus.spans import Spans
+from pipeline.response_metrics import ResponseMetrics
+from pipeline.settings import Settings
 
 FOLDER = ROOT / "deploy" / "prometheus"
 RUNBOOKS = ROOT / "deploy" / "runbooks"
@@ -59,6 +63,14 @@ def test_promtool_takes_the_rules(factor: int, promtool: Run, tmp_path: Path) ->
     found = promtool("check", "rules", path)
 
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_a_program_without_targets_is_there() -> None:
+    """Where no queue has a target nobody waits, and the responses worker runs all the same."""
+    registry = CollectorRegistry()
+    ResponseMetrics(registry, Settings(), [])
+
+    assert registry.get_sample_value(ALIVE["responses"]) is not None
 
 
 def test_a_program_that_is_not_run_calls_nobody() -> None:

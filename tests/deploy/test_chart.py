@@ -123,6 +123,15 @@ def test_what_is_not_known_or_secret_is_refused(wrong: str, says: str, helm: Run
 
 X = "x.existingSecret=x"
 USERS = ["strimzi.users.enabled=true", "settings.kafka.security_protocol=SASL_SSL"]
+OWN = [
+    "settings.kafka.security_protocol=SASL_SSL",
+    *(
+        f"components.{name}.kafka.{key}={name}"
+        for name in ("triage", "responses")
+        for key in ("existingSecret", "username")
+    ),
+]
+"""Each program has its own user, and there is none for all."""
 
 
 @pytest.mark.parametrize(
@@ -139,6 +148,9 @@ USERS = ["strimzi.users.enabled=true", "settings.kafka.security_protocol=SASL_SS
         ([*USERS, "strimzi.users.type=tls"], "certificates want SSL"),
         ([*USERS, "strimzi.namespace=kafka"], "copy them"),
         ([*USERS, "components.more.command={report}"], "no rights are known for components.more"),
+        ([*OWN, "keda.enabled=true"], "keda.existingSecret"),
+        ([*OWN, "topicsJob.enabled=true"], "topicsJob.existingSecret"),
+        (["settings.kafka.security_protocol=SASL_SSL", "kafka.existingSecret=s"], "kafka.username"),
     ],
 )
 def test_what_cannot_work_is_refused(wrong: list[str], says: str, helm: Run) -> None:
@@ -377,3 +389,26 @@ def test_the_example_of_the_readme_works(helm: Run, tmp_path: Path) -> None:
     kinds = [one["kind"] for one in yaml.safe_load_all(found.stdout) if one]
     assert 4 == kinds.count("StatefulSet")
     assert 6 == kinds.count("KafkaUser") + kinds.count("PodMonitor") + kinds.count("PrometheusRule")
+
+
+def test_keda_finds_the_brokers_from_its_own_namespace(rendered: Path) -> None:
+    """A name without a dot is one of the pods' namespace, and means nothing in KEDA's."""
+    asked = {
+        name: {
+            trigger["metadata"]["bootstrapServers"]
+            for one in _of(_objects(rendered, name), "ScaledObject").values()
+            for trigger in one["spec"]["triggers"]
+        }
+        for name in ("everything", "without-strimzi")
+    }
+
+    assert {"kafka-kafka-bootstrap.care.svc:9093"} == asked["everything"]
+    assert {"broker.example:9094"} == asked["without-strimzi"]
+
+
+def test_topics_are_looked_at_by_who_may(helm: Run) -> None:
+    """Where no user is named for it there is no `helm test`, which could only fail."""
+    found = helm("template", "care", CHART, *(part for one in OWN for part in ("--set", one)))
+
+    assert 0 == found.returncode, found.stderr
+    assert not _of([one for one in yaml.safe_load_all(found.stdout) if one], "Pod")

@@ -30,8 +30,9 @@ ALERTS = {rule["alert"]: rule for group in rules.document()["groups"] for rule i
 
 @pytest.mark.parametrize(("page", "line"), LINES)
 def test_commands_are_commands(page: str, line: str) -> None:
-    """`triage` takes its words, `make` has the target; what is other is a reader's own tool."""
-    words = shlex.split(line.partition(" >")[0])
+    """`triage` takes its words, also in a loop, `make` has the target; what is other is a reader's own tool."""
+    loop = re.match(r"for \w+ in [^;]+; do (.*); done", line)
+    words = shlex.split(loop[1].replace("$queue", "reactive") if loop else line.partition(" >")[0])
 
     if words[0] == "triage":
         parse(words[1:])

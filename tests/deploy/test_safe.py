@@ -89,6 +89,17 @@ def test_workflows_are_workflows(path: Path) -> None:
     assert all("timeout-minutes" in job or "uses" in job for job in jobs)
 
 
+def test_what_must_be_green_is_run_once() -> None:
+    """`.ci/run` has every stage; the workflow asks for all tools, and runs no stage again in its ninety minutes."""
+    [workflow] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in WORKFLOWS if path.stem == "ci"]
+    steps = workflow["jobs"]["ci"]["steps"]
+    ours = [
+        (one["run"], one.get("env")) for one in steps if ".ci/run" in one.get("run", "") or "make" in one.get("run", "")
+    ]
+
+    assert [("bash .ci/run", {"ALL_TOOLS": "--all-tools"})] == ours
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_actions_are_pinned(path: Path) -> None:
     """By commit, with the version that it is; a workflow of our own is of the same commit."""

@@ -66,6 +66,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if hasPrefix "SASL" .Values.settings.kafka.security_protocol }}yes{{ end -}}
 {{- end }}
 
+{{- /* The brokers as pods of other namespaces find them: a name without a dot is one of ours. */}}
+{{- define "tt.brokersFromElsewhere" -}}
+{{- $found := list -}}
+{{- range .Values.settings.kafka.bootstrap_servers -}}
+{{- $parts := splitn ":" 2 . -}}
+{{- $found = append $found (contains "." . | or (hasPrefix "[" .) | ternary . (printf "%s.%s.svc:%s" $parts._0 $.Release.Namespace $parts._1)) -}}
+{{- end -}}
+{{ join "," $found }}
+{{- end }}
+
 {{- define "tt.group" -}}
 {{- $section := get .root.Values.settings .section | default dict -}}
 {{ printf "%s%s" (ternary .root.Values.settings.topics.prefix "" .prefixed) (get $section "group" | default .default) }}
@@ -107,6 +117,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "tt.check" -}}
 {{- include "tt.complete" . -}}
 {{- include "tt.checkUsers" . -}}
+{{- include "tt.checkOthers" . -}}
 {{- $partitions := int .Values.settings.topics.partitions -}}
 {{- range $name, $one := .Values.components -}}
 {{- if $one.enabled -}}
@@ -132,10 +143,39 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "components.%s speaks with X: make a Secret with the credentials and name it in x.existingSecret" $name) -}}
 {{- end -}}
 {{- $secret := include "tt.kafkaSecret" (dict "root" $ "name" $name "secret" $one.kafka.existingSecret) -}}
-{{- if and (or (include "tt.sasl" $) (include "tt.mutual" $)) (not $secret) -}}
+{{- if not (include "tt.letIn" (dict "root" $ "secret" $secret)) -}}
 {{- fail "Kafka wants a password or a certificate: name a Secret in kafka.existingSecret, or set strimzi.users.enabled" -}}
 {{- end -}}
+{{- $username := include "tt.kafkaUsername" (dict "root" $ "name" $name "username" $one.kafka.username) -}}
+{{- if and (include "tt.sasl" $) (not $username) (ne (toString $.Values.settings.kafka.sasl_mechanism) "OAUTHBEARER") -}}
+{{- fail (printf "whose password is in %s? Name the user in kafka.username, or components.%s.kafka.username" $secret $name) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Whether Kafka lets in whoever has no Secret; called with root, secret. */}}
+{{- define "tt.letIn" -}}
+{{- if or .secret (not (or (include "tt.sasl" .root) (include "tt.mutual" .root))) }}yes{{ end -}}
+{{- end }}
+
+{{- /* Whether there is a user for `helm test`, which looks at all topics. */}}
+{{- define "tt.tested" -}}
+{{- $secret := include "tt.kafkaSecret" (dict "root" . "name" "operator" "secret" .Values.topicsJob.existingSecret) -}}
+{{- if or .Values.topicsJob.enabled .Values.strimzi.users.operator (not .Values.strimzi.users.enabled) -}}
+{{ include "tt.letIn" (dict "root" . "secret" $secret) }}
+{{- end -}}
+{{- end }}
+
+{{- /* What runs beside the programs needs a user too. */}}
+{{- define "tt.checkOthers" -}}
+{{- $operator := include "tt.kafkaSecret" (dict "root" . "name" "operator" "secret" .Values.topicsJob.existingSecret) -}}
+{{- $scaler := include "tt.kafkaSecret" (dict "root" . "name" "scaler" "secret" .Values.keda.existingSecret) -}}
+{{- if and .Values.topicsJob.enabled (not (include "tt.letIn" (dict "root" . "secret" $operator))) -}}
+{{- fail "the job makes topics as a user that may: name its Secret and user in topicsJob.existingSecret and topicsJob.username" -}}
+{{- end -}}
+{{- if and .Values.keda.enabled (not (include "tt.letIn" (dict "root" . "secret" $scaler))) -}}
+{{- fail "keda asks Kafka for the lag: name the Secret and user of one that may look in keda.existingSecret and keda.username" -}}
 {{- end -}}
 {{- end }}
 
