@@ -137,7 +137,7 @@ class Poster:
             log.warning("another process posts, or the group is being divided anew")
             self._let_go()
             self._changed = True
-        self._metrics.waiting.set(len(self._outbox))
+        self._metrics.wait(item.reply.brand for item in self._outbox.items())
         self._metrics.doubtful.set(sum(item.posting.doubtful for item in self._outbox.items()))
 
     def _turn(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -40,7 +41,8 @@ class PosterMetrics(Common):
             "triage_reply_seconds", "From an answer's record in `replies` to its being on X.", ["brand"],
             buckets=_BUCKETS, registry=registry,
         )  # fmt: skip
-        self.waiting = Gauge("triage_replies_waiting", "Answers read and not done.", registry=registry)
+        self._waiting = Gauge("triage_replies_waiting", "Answers read and not done.", ["brand"], registry=registry)
+        self.wait(())
         self.doubtful = Gauge(
             "triage_replies_doubtful", "Answers that may be on X or not, and are looked for.", registry=registry
         )
@@ -80,6 +82,12 @@ class PosterMetrics(Common):
         known = kind if kind in get_args(Kind) else "reply"
         self.replies.labels(self.brand(brand), known, "failed").inc()
         self.dead.labels(reason).inc()
+
+    def wait(self, brands: Iterable[str]) -> None:
+        """Answers are under way: the brand of each."""
+        found = Counts(self.brand(name) for name in brands)
+        for brand in (*self._brands, OTHER.name):
+            self._waiting.labels(brand).set(found[brand])
 
     def stands_by(self) -> None:
         """Another process posts, and hears what X says of its count."""

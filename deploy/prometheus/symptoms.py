@@ -46,7 +46,7 @@ def _answers(source: Source) -> list[Alert]:
         Alert(
             "TriageAnswersBlocked",
             f"max by (namespace, brand, what) ({until}) - time() > 0 "
-            f"and on (namespace) sum by (namespace) ({waiting}) > 0",
+            f"and on (namespace, brand) sum by (namespace, brand) ({waiting}) > 0",
             "5m",
             Severity.WARNING,
             Team.LEAD,
