@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.desk import read_word, said
 from pipeline.errors import BadMessage
-from pipeline.heard import Heard, message, retraction, routed
+from pipeline.heard import Heard, dated, message, retraction, routed
 from pipeline.policies import Policies
 from pipeline.posts_clock import PostsClock
 from pipeline.retold import Retold, take_over
@@ -54,7 +54,7 @@ class CatchingUp:
         for one in inputs:
             found = self._fact(one)
             if found is not None:
-                facts.setdefault(one.partition, []).append(found)
+                facts.setdefault(one.partition, []).append(dated(found, one.timestamp))
         for partition, some in facts.items():
             self._of(partition).hear(some, self._wall)
 

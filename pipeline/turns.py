@@ -21,6 +21,8 @@ from pipeline.facts import WORDS, Fact, Kind, Mark, order
 
 HOUR = 3_600_000
 NEVER = 2**62
+_TODAYS = WORDS | {Kind.GONE}
+"""What is said today, of an old year's posts too."""
 
 
 class End(IntEnum):
@@ -199,18 +201,18 @@ class View(NamedTuple):
 def view(facts: list[Fact], clock: int, policy: Policy, summed: Progress | None = None) -> View:
     """What follows from facts in the order of pipeline.facts.order, seen at `clock`.
 
-    A helpdesk's word of a later time waits for it: no word moves the posts' clock.
+    A helpdesk's word of a later time waits for it, and a retraction: neither moves the posts' clock.
     """
     fold, heard = Fold(policy, summed), facts
     if facts and facts[-1].at > clock:
-        heard = [fact for fact in facts if fact.at <= clock or fact.kind not in WORDS]
+        heard = [fact for fact in facts if fact.at <= clock or fact.kind not in _TODAYS]
     for fact in unskewed(heard):
         fold.take(fact)
     seen = fold.seen_at(clock)
     if len(heard) == len(facts):
         return seen
-    word_at = min(fact.at for fact in facts if fact.at > clock and fact.kind in WORDS)
-    return seen._replace(wake=min(seen.wake, word_at), over=False)
+    later = min(fact.at for fact in facts if fact.at > clock and fact.kind in _TODAYS)
+    return seen._replace(wake=min(seen.wake, later), over=False)
 
 
 def unskewed(facts: list[Fact]) -> list[Fact]:

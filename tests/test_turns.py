@@ -449,6 +449,18 @@ def test_a_word_from_later_moves_no_clock(kind: Kind) -> None:
     assert not close.over
 
 
+@pytest.mark.parametrize("post", ["p", "*"])
+def test_a_retraction_from_later_moves_no_clock(post: str) -> None:
+    """Said today of an old year's post of the same customer: who waits elsewhere goes on waiting."""
+    later = Fact(70, Kind.GONE, post, marks=Mark.GONE)
+
+    found = view(known([asked(1), later]), 4, SMALL)
+
+    assert [(End.WAITING, False)] == [(turn.end, turn.breached) for turn in found.turns]
+    assert [] == found.settled
+    assert not found.over
+
+
 def test_words_from_later_are_not_summed_up() -> None:
     """A hundred of them beside one post: the posts that come before their time still count."""
     words = [Fact(50 + number, Kind.NOTED, f"w{number:03}") for number in range(100)]

@@ -244,7 +244,7 @@ def _heard(settings: Settings, policies: Policies) -> Iterator[Heard]:
             else:
                 one = heard.routed(record.value, record.offset, policies)
             if one is not None:
-                yield one
+                yield heard.dated(one, record.timestamp)
     consumer.close()
 
 
