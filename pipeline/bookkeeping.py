@@ -159,15 +159,18 @@ class Bookkeeper:
             wall: ms.
         """
         entry, record, word = Entry(), rewrite.read(value), one.word
-        to = desk.target(word)
+        to, said = desk.target(word), desk.said(word).fact
         known = found[1] if found is not None else None
+        if not desk.counts(said, books.facts(Key(record.author.external_id, record.brand, record.conversation_id))):
+            return entry  # the same word once more, or one that another came after
         if known is not None and QUEUES[known.queue] is to and known.marks & Mark.PERSON:
-            return entry  # the same word once more
+            self._hear(one.record, record, [said], books, wall, entry)  # it is there
+            return entry
         if books.is_gone(word.customer, record.external_id[2:], _since(record, known, one.record)):
             return self.bury(
                 one.record, BadMessage(Reason.NOT_FOUND, "the post is retracted, or its customer forgotten")
             )
-        self._rewrite(one.record, record, to, known, books, wall, entry)
+        self._rewrite(one.record, record, to, known, books, wall, entry, said)
         return entry
 
     def _follow(self, edit: Edit, books: Waits, wall: int, entry: Entry) -> None:
@@ -181,8 +184,9 @@ class Bookkeeper:
         self._rewrite(edit.record, record, QUEUES[known.queue], known, books, wall, entry)
 
     def _rewrite(
-        self, source: Record, record: RoutedPost, to: Queue, known: Fact | None, books: Waits, wall: int, entry: Entry
-    ) -> None:
+        self, source: Record, record: RoutedPost, to: Queue, known: Fact | None, books: Waits, wall: int, entry: Entry,
+        *said: Fact,
+    ) -> None:  # fmt: skip
         """Into a queue by a person's choice, as the next of all revisions; and the books hear of it."""
         revision = max([record.revision, *((known.revision, known.latest) if known is not None else ())]) + 1
         policy, customer = self._policies(record.brand), record.author.external_id
@@ -194,9 +198,15 @@ class Bookkeeper:
             since, Kind.ASKED, record.external_id[2:], QUEUES.index(to),
             (known.marks & ~(Mark.ADOPTED | Mark.TAKEN) if known is not None else 0) | Mark.PERSON, revision,
         )  # fmt: skip
-        heard = Heard(customer, record.brand, record.conversation_id, fact)
-        self._note_trace(source, heard, entry)
-        self._enter(source.partition, books, books.hear([heard], wall), wall, entry)
+        self._hear(source, record, [fact, *said], books, wall, entry)
+
+    def _hear(
+        self, source: Record, record: RoutedPost, facts: Sequence[Fact], books: Waits, wall: int, entry: Entry
+    ) -> None:
+        """The books hear facts of the conversation of a record."""
+        heard = [Heard(record.author.external_id, record.brand, record.conversation_id, fact) for fact in facts]
+        self._note_trace(source, heard[0], entry)
+        self._enter(source.partition, books, books.hear(heard, wall), wall, entry)
 
     def retract(self, gone: Gone, value: bytes, wall: int) -> Out:
         """The record that tells those who read a topic that a post is gone."""

@@ -74,15 +74,14 @@ class CatchingUp:
         return self.books[partition]
 
     def _fact(self, one: Input) -> Heard | None:
-        """What it says of a wait; moves, and words to be keyed, have records of their own; broken ones were buried."""
+        """What it says of a wait; words to be keyed, and posts that a move writes again, have records of their own."""
         try:
             if one.topic == MESSAGES:
                 return message(one.value, self._policies)
             if one.topic == RETRACTIONS:
                 return retraction(one.value)
             if one.topic == KEYED:
-                word = read_word(one.value)
-                return None if word.word == "move" else said(word)
+                return said(read_word(one.value))
             return None if one.topic == DESK else routed(one.value, one.offset, self._policies)
         except BadMessage:
             return None

@@ -37,7 +37,7 @@ KEPT = 256
 
 
 _SAID = frozenset({Kind.ASSIGNED, Kind.NOTED})
-"""Words that are told as they are; others end turns."""
+"""Words that are told as they are, but for moves; others end turns."""
 
 
 class Change(IntEnum):
@@ -115,7 +115,7 @@ def _said(facts: list[Fact], before: list[Fact], *, begun: bool) -> list[Told]:
     return [
         Told(Change.ASSIGNED if fact.kind is Kind.ASSIGNED else Change.NOTED, fact.at, fact=fact)
         for fact in facts
-        if fact.kind in _SAID and not fact.marks & Mark.TAKEN and fact.id not in ids
+        if fact.kind in _SAID and not fact.marks & (Mark.TAKEN | Mark.PERSON) and fact.id not in ids
     ]
 
 
