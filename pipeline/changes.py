@@ -141,8 +141,10 @@ def differences(before: Conversation, seen: View, facts: Iterable[Fact]) -> list
     """What there is to tell of a view, after what was told before."""
     was = {turn.post: turn for turn in before.turns}
     told: list[Told] = []
+    closed = None if before.summed is None else before.summed.closed
     for turn in seen.turns:
-        told += [Told(change, _when(change, turn), turn) for change in _changes(was.pop(turn.post, None), turn)]
+        summed = closed if closed is not None and closed.post == turn.post else None
+        told += [Told(change, _when(change, turn), turn) for change in _changes(was.pop(turn.post, summed), turn)]
     if was:
         gone = {fact.id: fact.at for fact in facts if fact.marks & Mark.GONE}
         everything = gone.get(EVERYTHING, -1)

@@ -21,6 +21,7 @@ SMALL = Policy(
     silent_after=20,
     forget_after=45,
     forget_open_after=80,
+    together=3,
 )
 """All rules within a hundred instants."""
 
@@ -73,6 +74,10 @@ def stories(draw: st.DrawFn) -> list[Fact]:
         marks = draw(st.sampled_from([0, 0, 0, Mark.TO_DM, Mark.TO_EMAIL, Mark.BOT]))
         parent = draw(st.sampled_from(["", "", "q0", "q1"]))
         found.append(Fact(draw(times), kind, f"a{number}", marks=marks, who="care", parent=parent))
+    together = draw(st.booleans())
+    if found and together:
+        word, at = draw(st.sampled_from([Kind.RESOLVED, Kind.HANDED_OFF])), draw(st.sampled_from(found)).at + 2
+        found += [Fact(at, word, "w", who="ann"), Fact(at + draw(st.integers(0, 5)), Kind.ANSWERED, "a", who="care")]
     for number in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from([Kind.WROTE, Kind.RESOLVED, Kind.HANDED_OFF, Kind.ASSIGNED, Kind.NOTED]))
         marks = draw(st.sampled_from([0, Mark.ELSEWHERE, Mark.TO_DM, Mark.TO_EMAIL]))
@@ -113,7 +118,7 @@ class AnyOrder(RuleBasedStateMachine):
     def hear(self, facts: object, *, again: bool = True) -> None:
         """Tell, and keep the books that a reader of `responses` would keep."""
         batch = list(facts)  # type: ignore[call-overload]
-        self.clock = max([self.clock, *(fact.at for fact in batch if fact.kind not in WORDS)])
+        self.clock = max([self.clock, *(fact.at for fact in batch if fact.kind not in (*WORDS, Kind.GONE))])
         after = advance(self.conversation, batch, self.clock, SMALL)
         self.heard += batch
         self.conversation = after.conversation
@@ -253,6 +258,62 @@ def test_resolving_ends_the_wait() -> None:
 def test_answer_and_resolve_in_one_step() -> None:
     """Answered and resolved at the same instant: the response time is kept (ZM #3551)."""
     assert waits(asked(1), answered(4), said(4, Kind.RESOLVED)) == [("q", End.ANSWERED, 3)]
+
+
+@pytest.mark.parametrize("kind", [Kind.RESOLVED, Kind.HANDED_OFF])
+@pytest.mark.parametrize("private", [False, True], ids=["in public", "in private"])
+def test_an_answer_that_x_dates_after_its_word(kind: Kind, private: bool) -> None:
+    """Answered and resolved with one button, the post is made moments later: the response time is kept (ZM #3551)."""
+    answer = Fact(6, Kind.MESSAGED, "a", who="care") if private else answered(6)
+
+    seen = view(known([asked(1), said(4, kind, Mark.TO_DM), answer]), 60, SMALL)
+
+    assert [("q", End.ANSWERED, 6, "a", "care", private)] == [
+        (turn.post, turn.end, turn.ended, turn.answer, turn.who, turn.private) for turn in seen.turns
+    ]
+    assert [4] == [one.at for one in seen.settled]
+
+
+def test_the_rest_of_an_answer_leaves_the_helpdesks_word() -> None:
+    """A second post moments after the word: the outcome is what the helpdesk said, and not silence a day later."""
+    facts = (asked(1), answered(3), said(4, Kind.RESOLVED), answered(5, "a2"))
+
+    assert [Outcome.RESOLVED_ON_X] == outcomes(*facts, clock=60)
+
+
+def test_what_comes_long_after_a_word_is_no_answer_to_it() -> None:
+    """A kind word later on does not make a wait that was resolved in time a long one."""
+    assert waits(asked(1), said(4, Kind.RESOLVED), answered(8)) == [("q", End.RESOLVED, 3)]
+
+
+def test_thanks_after_a_word_wait_for_nothing() -> None:
+    """Resolved by telephone, and the customer says thanks (CW #10178); a further question waits all the same."""
+    thanks = asked(8, "t", marks=Mark.THANKS)
+
+    assert waits(asked(1), said(3, Kind.RESOLVED), thanks) == [("q", End.RESOLVED, 2)]
+    assert waits(asked(1), said(3, Kind.RESOLVED), asked(7, "q2"), thanks) == [
+        ("q", End.RESOLVED, 2), ("q2", End.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_an_answer_after_its_word_counts_though_the_wait_is_summed_up() -> None:
+    """Of a long conversation too it is told as answered."""
+    conversation = Conversation()
+    for number in range(KEPT):
+        facts = [asked(number * 10 + 1, f"q{number}"), answered(number * 10 + 2, f"a{number}")]
+        conversation = advance(conversation, facts, number * 10 + 2, SMALL).conversation
+    end = KEPT * 10
+    notes = [Fact(end + 4, Kind.NOTED, f"n{number:03}") for number in range(KEPT)]
+    conversation = advance(
+        conversation, [asked(end + 1, "q"), said(end + 4, Kind.RESOLVED), *notes], end + 4, SMALL
+    ).conversation
+    assert "q" not in [fact.id for fact in conversation.facts]
+
+    after = advance(conversation, [answered(end + 6, "a")], end + 6, SMALL)
+
+    assert [(Change.ANSWERED, "q", 5)] == [
+        (told.change, told.turn.post, told.turn.ended - told.turn.opened) for told in after.told if told.turn
+    ]
 
 
 def test_the_first_answer_clears_the_breach_to_come() -> None:
@@ -459,6 +520,16 @@ def test_a_retraction_from_later_moves_no_clock(post: str) -> None:
     assert [(End.WAITING, False)] == [(turn.end, turn.breached) for turn in found.turns]
     assert [] == found.settled
     assert not found.over
+
+
+@pytest.mark.parametrize("kind", [Kind.GONE, Kind.NOTED])
+def test_what_waits_for_its_time_is_looked_at_then(kind: Kind) -> None:
+    """Alone, or behind a conversation that is over: once, and not at every tick until then."""
+    later = Fact(900, kind, "p", marks=Mark.GONE if kind is Kind.GONE else 0)
+
+    found = [view(known([*facts, later]), 500, SMALL) for facts in ([], [asked(1), answered(2)])]
+
+    assert [(900, False)] * 2 == [(seen.wake, seen.over) for seen in found]
 
 
 def test_words_from_later_are_not_summed_up() -> None:
