@@ -292,6 +292,7 @@ class Fold:
             turn.posts += 1
         if fact.id == now.opener and now.turn is not None:
             now.turn.posts += now.more
+            now.last = max(now.last, now.thinned)  # those that are only counted kept it from being forgotten
 
     def _is_elsewhere(self, fact: Fact) -> bool:
         """Whether a private message is about another conversation: this one has come to rest."""

@@ -165,7 +165,7 @@ def test_summing_up_changes_nothing_that_is_told_in_time(story: list[Fact], size
         patch.setattr(changes, "KEPT", 6)
         for start in range(0, len(facts), size):
             reader.hear(facts[start : start + size], again=False)
-            assert len(reader.conversation.facts) <= 6 + size
+            assert sum(fact.at <= reader.clock for fact in reader.conversation.facts) <= 6 + size  # others wait
 
     turns, settled = slow(facts, reader.clock, SMALL)
     counted = [turn for turn in turns if turn["wanted"] or turn["end"] == "ANSWERED"]
@@ -215,6 +215,17 @@ def test_a_long_conversation_is_summed_up_and_counts_go_on() -> None:
     assert [True] + [False] * 199 == [one.turn.first for one in told if one.turn and one.change is Change.ANSWERED]
     assert {Change.OPENED, Change.ANSWERED} == {one.change for one in told}
     assert again.told == []
+
+
+def test_a_long_wait_does_not_expire_while_the_customer_writes() -> None:
+    """Though of its posts those between the first and the newest are counted only, and lie far apart."""
+    conversation, told = Conversation(), list[Change]()
+    for number in range(420):
+        after = advance(conversation, [asked(1 + number, f"q{number:03}")], 1 + number, SMALL)
+        conversation, told = after.conversation, told + [one.change for one in after.told]
+
+    assert [("q000", 420, End.WAITING)] == [(turn.post, turn.posts, turn.end) for turn in conversation.turns]
+    assert {Change.OPENED, Change.FOLLOWED_UP, Change.NEAR_BREACH, Change.BREACHED} == set(told)
 
 
 def test_a_second_post_does_not_restart_the_clock() -> None:
