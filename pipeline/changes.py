@@ -232,7 +232,7 @@ def summed_up(conversation: Conversation, policy: Policy) -> Conversation:
         if fold.now.turn is None:
             rest = number
     if not rest:
-        return _thinned(conversation, older, fold)
+        return _opened(conversation, older, fold, policy)
     return _closed(conversation, {fact.id for fact in ordered[:rest]}, ordered[:rest], policy)
 
 
@@ -255,6 +255,17 @@ def _closed(conversation: Conversation, ids: set[str], older: list[Fact], policy
         settled=[one for one in conversation.settled if one not in settled],
         summed=now,
     )
+
+
+def _opened(conversation: Conversation, older: list[Fact], fold: Fold, policy: Policy) -> Conversation:
+    """What came before a long wait began comes to a sum; of the wait's own facts some are kept."""
+    turn = fold.now.turn
+    assert turn is not None
+    before = next((place for place, fact in enumerate(older) if fact.id == turn.post), len(older))
+    if before:
+        some = older[:before]
+        conversation = _closed(conversation, {fact.id for fact in some}, some, policy)
+    return _thinned(conversation, older[before:], fold) if older[before:] else conversation
 
 
 def _thinned(conversation: Conversation, older: list[Fact], fold: Fold) -> Conversation:

@@ -138,7 +138,7 @@ class Progress(msgspec.Struct, array_like=True, gc=False):
     thinned: int = -1
     more: int = 0
     said: int = -1
-    """When a helpdesk's word brought the conversation to rest; -1: it did not, or a turn was opened since."""
+    """When a helpdesk's word brought the conversation to rest; -1: it did not, or somebody waited since."""
     closed: Turn | None = None
     """The turn that this ended, as long as no answer was found for it."""
 
@@ -276,14 +276,13 @@ class Fold:
     def _asked(self, fact: Fact) -> None:
         now, turn = self.now, self.now.turn
         now.asked += 1
-        wanted = fact.queue in self.policy.wanted
+        thanks = bool(fact.marks & Mark.THANKS) and (now.answered or now.said >= 0)
+        wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (turn is None or not turn.wanted):
             now.quiet_since = max(now.quiet_since, fact.at)
         if turn is None:
-            if fact.marks & Mark.THANKS and (now.answered or now.said >= 0):
-                now.quiet_since = max(now.quiet_since, fact.at)
-                return
-            self._open(fact, wanted)
+            if not thanks:
+                self._open(fact, wanted)
         elif wanted and not turn.wanted:  # the wait begins with the first post that wants an answer
             self.turns.pop()
             self._open(fact, wanted)
@@ -318,7 +317,7 @@ class Fold:
             turn.near_at = policy.after(queue, fact.at, int(target * policy.near))
             turn.due = policy.after(queue, fact.at, target)
         self.now.turn = turn
-        self.now.said, self.now.closed = -1, None
+        self.now.said, self.now.closed = -1 if wanted else self.now.said, None
         self.turns.append(turn)
 
     def _answered(self, fact: Fact) -> None:

@@ -158,10 +158,11 @@ class _Now:
 
     def ask(self, fact: Fact) -> None:
         """A customer's post."""
-        wanted = fact.queue in self.policy.wanted
+        thanks = bool(fact.marks & Mark.THANKS) and (self.answered_before or self.done_at is not None)
+        wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (self.open is None or not self.open["wanted"]):
             self.quiet_since = max(self.quiet_since, fact.at)
-        if self.open is None and fact.marks & Mark.THANKS and (self.answered_before or self.done_at is not None):
+        if thanks and self.open is None:
             self.quiet_since = fact.at
         elif self.open is None or (wanted and not self.open["wanted"]):
             if self.open is not None:
@@ -171,7 +172,7 @@ class _Now:
                 "first": not self.answered_before, "end": "WAITING", "ended": 0, "answer": "",
             }  # fmt: skip
             self.turns.append(self.open)
-            self.done_at = self.done = None
+            self.done_at, self.done = None if wanted else self.done_at, None
 
     def answer(self, fact: Fact) -> None:
         """Somebody of the brand answers."""

@@ -228,6 +228,34 @@ def test_a_long_wait_does_not_expire_while_the_customer_writes() -> None:
     assert {Change.OPENED, Change.FOLLOWED_UP, Change.NEAR_BREACH, Change.BREACHED} == set(told)
 
 
+def test_what_came_before_a_long_wait_is_not_forgotten() -> None:
+    """Kind words between an answer and the wait keep the conversation from its rest, though they are summed up."""
+    facts = [asked(1), answered(2), asked(12, "e1", ENGAGEMENT), asked(24, "e2", ENGAGEMENT)]
+    facts += [asked(40 + number, f"q{number:03}") for number in range(KEPT)]
+    conversation, told = Conversation(), list[Change]()
+    for fact in facts:
+        after = advance(conversation, [fact], fact.at, SMALL)
+        conversation, told = after.conversation, told + [one.change for one in after.told]
+
+    assert len(conversation.facts) < KEPT
+    assert Change.SETTLED not in told
+    assert [("q000", KEPT + 2)] == [(turn.post, turn.posts) for turn in conversation.turns if turn.waiting]
+
+
+def test_a_long_wait_that_is_taken_back_leaves_what_came_before() -> None:
+    """All posts that waited are gone; the kind word before them is open still, and hundreds more may follow."""
+    facts = [asked(1, "e", ENGAGEMENT), *(asked(2 + number, f"q{number:03}") for number in range(KEPT))]
+    conversation, patient = Conversation(), SMALL._replace(forget_after=5000, forget_open_after=5000)
+    for fact in facts:
+        conversation = advance(conversation, [fact], fact.at, patient).conversation
+    gone = [Fact(300, Kind.GONE, f"q{number:03}", marks=Mark.GONE) for number in range(KEPT)]
+    for fact in [*gone, *(asked(301 + number, f"e{number:03}", ENGAGEMENT) for number in range(2 * KEPT))]:
+        conversation = advance(conversation, [fact], fact.at, patient).conversation
+
+    assert ["e"] == [turn.post for turn in conversation.turns]
+    assert len(conversation.facts) <= KEPT
+
+
 def test_a_second_post_does_not_restart_the_clock() -> None:
     """The wait counts from the first unanswered post (ZoomSphere's count from the last flatters)."""
     assert waits(asked(10), asked(12, "q2"), answered(14)) == [("q", End.ANSWERED, 4)]
@@ -295,6 +323,15 @@ def test_the_rest_of_an_answer_leaves_the_helpdesks_word() -> None:
 def test_what_comes_long_after_a_word_is_no_answer_to_it() -> None:
     """A kind word later on does not make a wait that was resolved in time a long one."""
     assert waits(asked(1), said(4, Kind.RESOLVED), answered(8)) == [("q", End.RESOLVED, 3)]
+
+
+def test_thanks_after_a_kind_word_wait_for_nothing() -> None:
+    """Answered, "love it" and then "thanks": the open turn that nobody need answer does not make a wait of them."""
+    facts = asked(1), answered(3), asked(5, "q2", ENGAGEMENT), asked(7, "t", REVIEW, marks=Mark.THANKS)
+
+    assert [End.ANSWERED, End.WAITING] == [end for _, end, _ in waits(*facts)]
+    assert [False] == [turn.wanted for turn in view(known(facts), 7, SMALL).turns[1:]]
+    assert [Outcome.RESOLVED_SILENT] == outcomes(*facts, clock=70)
 
 
 def test_thanks_after_a_word_wait_for_nothing() -> None:
