@@ -276,7 +276,7 @@ class Fold:
     def _asked(self, fact: Fact) -> None:
         now, turn = self.now, self.now.turn
         now.asked += 1
-        thanks = bool(fact.marks & Mark.THANKS) and (now.answered or now.said >= 0)
+        thanks = fact.marks & (Mark.THANKS | Mark.PERSON) == Mark.THANKS and (now.answered or now.said >= 0)
         wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (turn is None or not turn.wanted):
             now.quiet_since = max(now.quiet_since, fact.at)

@@ -158,7 +158,8 @@ class _Now:
 
     def ask(self, fact: Fact) -> None:
         """A customer's post."""
-        thanks = bool(fact.marks & Mark.THANKS) and (self.answered_before or self.done_at is not None)
+        says_thanks = bool(fact.marks & Mark.THANKS) and not fact.marks & Mark.PERSON
+        thanks = says_thanks and (self.answered_before or self.done_at is not None)
         wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (self.open is None or not self.open["wanted"]):
             self.quiet_since = max(self.quiet_since, fact.at)

@@ -66,7 +66,8 @@ def stories(draw: st.DrawFn) -> list[Fact]:
         if change == 0:
             found.append(asked(at + 3, post, draw(st.integers(0, 3)), revision=1))
         elif change == 1:
-            found.append(asked(at, post, draw(st.integers(0, 3)), revision=1, marks=Mark.PERSON))
+            marks = Mark.PERSON | found[-1].marks
+            found.append(asked(at, post, draw(st.integers(0, 3)), revision=1, marks=marks))
         elif change == 2:
             found.append(Fact(at + 2, Kind.GONE, post, marks=Mark.GONE))
     for number in range(draw(st.integers(0, 6))):
@@ -332,6 +333,15 @@ def test_thanks_after_a_kind_word_wait_for_nothing() -> None:
     assert [End.ANSWERED, End.WAITING] == [end for _, end, _ in waits(*facts)]
     assert [False] == [turn.wanted for turn in view(known(facts), 7, SMALL).turns[1:]]
     assert [Outcome.RESOLVED_SILENT] == outcomes(*facts, clock=70)
+
+
+def test_thanks_that_a_person_moved_wait() -> None:
+    """Who moves them into a queue that wants an answer has read more than thanks in them."""
+    moved = asked(8, "t", PROACTIVE, revision=1, marks=Mark.THANKS | Mark.PERSON)
+
+    assert waits(asked(1), answered(3), asked(8, "t", REVIEW, marks=Mark.THANKS), moved) == [
+        ("q", End.ANSWERED, 2), ("t", End.WAITING, None),
+    ]  # fmt: skip
 
 
 def test_thanks_after_a_word_wait_for_nothing() -> None:
