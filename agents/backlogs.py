@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 from agents.fetch import Fetcher
 from agents.sender import Package, Sender
 from pipeline import cloud_events
-from pipeline.backlog import NOBODY, Board, Counts, Place, Record, counts, is_backlog, record, total
+from pipeline.backlog import Board, Counts, Place, Record, alarmed, counts, record, total
 from pipeline.response_metrics import ResponseMetrics
 from pipeline.responses import Response, encode
 from pipeline.settings import Settings
@@ -64,11 +64,10 @@ class Backlogs:
         await self._write([*(one for one in kept if one.value is None), *board.told()], now)
         for one in board.told():
             board.read(*one)
-        totals = board.totals()
-        self._places |= totals.keys()  # where nobody waits any more is a place too
-        for brand, queue in self._places:
-            waiting = totals.get((brand, queue), NOBODY)
-            self._metrics.backlog.labels(self._metrics.brand(brand), queue).set(is_backlog(waiting, self._limit))
+        alarms = alarmed(board.totals(), self._limit, self._metrics.brand)
+        self._places |= alarms.keys()  # where nobody waits any more is a place too
+        for place in self._places:
+            self._metrics.backlog.labels(*place).set(alarms.get(place, False))
 
     async def _tell(self, told: Sequence[Response], now: int) -> None:
         def package() -> Package:

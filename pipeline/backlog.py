@@ -148,6 +148,15 @@ def is_backlog(waiting: Waiting, limit: int) -> bool:
     return waiting.number > limit or waiting.late > 0
 
 
+def alarmed(totals: Counts, limit: int, brand_of: Callable[[str], str] = str) -> dict[Place, bool]:
+    """Where there is a backlog; of brands that `brand_of` counts as one, if any of them has one."""
+    found: dict[Place, bool] = {}
+    for (brand, queue), waiting in totals.items():
+        place = (brand_of(brand), queue)
+        found[place] = found.get(place, False) or is_backlog(waiting, limit)
+    return found
+
+
 def _kept(place: Place, alarm: Alarm | None) -> Record:
     key = f"{_ALARM}{place[0]}/{place[1]}".encode()
     return Record(key, None if alarm is None else msgspec.json.encode(alarm))

@@ -12,9 +12,10 @@ from pipeline import cloud_events, dead, desk, rewrite, traces
 from pipeline.desk import Word
 from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark, whereabouts
-from pipeline.heard import Heard, checked, message, ms, question_marks, retraction, routed
+from pipeline.heard import Heard, checked, dated, message, ms, question_marks, retraction, routed
 from pipeline.kept import FACTS_HEADER, Key, encode_facts
 from pipeline.policies import Policies
+from pipeline.post_times import believed
 from pipeline.posts import Queue, Stage
 from pipeline.responses import Response, encode, response
 from pipeline.route import topic_of
@@ -158,15 +159,18 @@ class Bookkeeper:
             wall: ms.
         """
         entry, record, word = Entry(), rewrite.read(value), one.word
-        to = desk.target(word)
+        to, said = desk.target(word), desk.said(word).fact
         known = found[1] if found is not None else None
+        if not desk.counts(said, books.facts(Key(record.author.external_id, record.brand, record.conversation_id))):
+            return entry  # the same word once more, or one that another came after
         if known is not None and QUEUES[known.queue] is to and known.marks & Mark.PERSON:
-            return entry  # the same word once more
-        if books.is_gone(word.customer, record.external_id[2:], ms(record.created_at)):
+            self._hear(one.record, record, [said], books, wall, entry)  # it is there
+            return entry
+        if books.is_gone(word.customer, record.external_id[2:], _since(record, known, one.record)):
             return self.bury(
                 one.record, BadMessage(Reason.NOT_FOUND, "the post is retracted, or its customer forgotten")
             )
-        self._rewrite(one.record, record, to, known, books, wall, entry)
+        self._rewrite(one.record, record, to, known, books, wall, entry, said)
         return entry
 
     def _follow(self, edit: Edit, books: Waits, wall: int, entry: Entry) -> None:
@@ -180,21 +184,29 @@ class Bookkeeper:
         self._rewrite(edit.record, record, QUEUES[known.queue], known, books, wall, entry)
 
     def _rewrite(
-        self, source: Record, record: RoutedPost, to: Queue, known: Fact | None, books: Waits, wall: int, entry: Entry
-    ) -> None:
+        self, source: Record, record: RoutedPost, to: Queue, known: Fact | None, books: Waits, wall: int, entry: Entry,
+        *said: Fact,
+    ) -> None:  # fmt: skip
         """Into a queue by a person's choice, as the next of all revisions; and the books hear of it."""
         revision = max([record.revision, *((known.revision, known.latest) if known is not None else ())]) + 1
         policy, customer = self._policies(record.brand), record.author.external_id
-        moved = rewrite.moved(record, to, revision, policy, wall)
+        since = _since(record, known, source)
+        moved = rewrite.moved(record, to, revision, policy, since, wall)
         headers = [*moved.headers, *self._trace(source)]
         entry.outputs.append(Out(topic_of(to), source.partition, customer.encode(), moved.value, headers))
         fact = Fact(
-            ms(record.created_at), Kind.ASKED, record.external_id[2:], QUEUES.index(to),
+            since, Kind.ASKED, record.external_id[2:], QUEUES.index(to),
             (known.marks & ~(Mark.ADOPTED | Mark.TAKEN) if known is not None else 0) | Mark.PERSON, revision,
         )  # fmt: skip
-        heard = Heard(customer, record.brand, record.conversation_id, fact)
-        self._note_trace(source, heard, entry)
-        self._enter(source.partition, books, books.hear([heard], wall), wall, entry)
+        self._hear(source, record, [fact, *said], books, wall, entry)
+
+    def _hear(
+        self, source: Record, record: RoutedPost, facts: Sequence[Fact], books: Waits, wall: int, entry: Entry
+    ) -> None:
+        """The books hear facts of the conversation of a record."""
+        heard = [Heard(record.author.external_id, record.brand, record.conversation_id, fact) for fact in facts]
+        self._note_trace(source, heard[0], entry)
+        self._enter(source.partition, books, books.hear(heard, wall), wall, entry)
 
     def retract(self, gone: Gone, value: bytes, wall: int) -> Out:
         """The record that tells those who read a topic that a post is gone."""
@@ -215,12 +227,12 @@ class Bookkeeper:
         topic = self._declared[record.topic]
         entry.heard[topic] += 1
         if topic == MESSAGES:
-            return checked(message(record.value, self._policies))
+            return dated(checked(message(record.value, self._policies)), record.timestamp)
         if topic == RETRACTIONS:
-            return checked(retraction(record.value))
+            return dated(checked(retraction(record.value)), record.timestamp)
         if topic not in (DESK, KEYED):
             found = routed(record.value, record.offset, self._policies)
-            return None if found is None else checked(found)
+            return None if found is None else dated(checked(found), record.timestamp)
         word = desk.read_word(record.value)
         if topic == DESK:
             partition = desk.partition_of(word, self._partitions, self._hashed, grown=self._grown)
@@ -262,6 +274,11 @@ class Bookkeeper:
             entry.told.append((said, told.turn is not None and told.turn.praise))
         entry.states += [Out(CONVERSATIONS, partition, key, value) for key, value in changes.states.items()]
         entry.gone += [Gone(partition, fact) for _, fact in changes.gone]
+
+
+def _since(record: RoutedPost, known: Fact | None, source: Record) -> int:
+    """Since when a post waits, in ms: as it is known, else as what its record says can be true."""
+    return known.at if known is not None else believed(ms(record.created_at), source.timestamp)
 
 
 def _is_news_of_moved(one: Heard, books: Waits) -> bool:

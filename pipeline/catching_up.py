@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.desk import read_word, said
 from pipeline.errors import BadMessage
-from pipeline.heard import Heard, message, retraction, routed
+from pipeline.heard import Heard, dated, message, retraction, routed
 from pipeline.policies import Policies
 from pipeline.posts_clock import PostsClock
 from pipeline.retold import Retold, take_over
@@ -54,7 +54,7 @@ class CatchingUp:
         for one in inputs:
             found = self._fact(one)
             if found is not None:
-                facts.setdefault(one.partition, []).append(found)
+                facts.setdefault(one.partition, []).append(dated(found, one.timestamp))
         for partition, some in facts.items():
             self._of(partition).hear(some, self._wall)
 
@@ -74,15 +74,14 @@ class CatchingUp:
         return self.books[partition]
 
     def _fact(self, one: Input) -> Heard | None:
-        """What it says of a wait; moves, and words to be keyed, have records of their own; broken ones were buried."""
+        """What it says of a wait; words to be keyed, and posts that a move writes again, have records of their own."""
         try:
             if one.topic == MESSAGES:
                 return message(one.value, self._policies)
             if one.topic == RETRACTIONS:
                 return retraction(one.value)
             if one.topic == KEYED:
-                word = read_word(one.value)
-                return None if word.word == "move" else said(word)
+                return said(read_word(one.value))
             return None if one.topic == DESK else routed(one.value, one.offset, self._policies)
         except BadMessage:
             return None

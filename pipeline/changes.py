@@ -37,7 +37,7 @@ KEPT = 256
 
 
 _SAID = frozenset({Kind.ASSIGNED, Kind.NOTED})
-"""Words that are told as they are; others end turns."""
+"""Words that are told as they are, but for moves; others end turns."""
 
 
 class Change(IntEnum):
@@ -115,7 +115,7 @@ def _said(facts: list[Fact], before: list[Fact], *, begun: bool) -> list[Told]:
     return [
         Told(Change.ASSIGNED if fact.kind is Kind.ASSIGNED else Change.NOTED, fact.at, fact=fact)
         for fact in facts
-        if fact.kind in _SAID and not fact.marks & Mark.TAKEN and fact.id not in ids
+        if fact.kind in _SAID and not fact.marks & (Mark.TAKEN | Mark.PERSON) and fact.id not in ids
     ]
 
 
@@ -141,8 +141,10 @@ def differences(before: Conversation, seen: View, facts: Iterable[Fact]) -> list
     """What there is to tell of a view, after what was told before."""
     was = {turn.post: turn for turn in before.turns}
     told: list[Told] = []
+    closed = None if before.summed is None else before.summed.closed
     for turn in seen.turns:
-        told += [Told(change, _when(change, turn), turn) for change in _changes(was.pop(turn.post, None), turn)]
+        summed = closed if closed is not None and closed.post == turn.post else None
+        told += [Told(change, _when(change, turn), turn) for change in _changes(was.pop(turn.post, summed), turn)]
     if was:
         gone = {fact.id: fact.at for fact in facts if fact.marks & Mark.GONE}
         everything = gone.get(EVERYTHING, -1)
@@ -230,7 +232,7 @@ def summed_up(conversation: Conversation, policy: Policy) -> Conversation:
         if fold.now.turn is None:
             rest = number
     if not rest:
-        return _thinned(conversation, older, fold)
+        return _opened(conversation, older, fold, policy)
     return _closed(conversation, {fact.id for fact in ordered[:rest]}, ordered[:rest], policy)
 
 
@@ -253,6 +255,17 @@ def _closed(conversation: Conversation, ids: set[str], older: list[Fact], policy
         settled=[one for one in conversation.settled if one not in settled],
         summed=now,
     )
+
+
+def _opened(conversation: Conversation, older: list[Fact], fold: Fold, policy: Policy) -> Conversation:
+    """What came before a long wait began comes to a sum; of the wait's own facts some are kept."""
+    turn = fold.now.turn
+    assert turn is not None
+    before = next((place for place, fact in enumerate(older) if fact.id == turn.post), len(older))
+    if before:
+        some = older[:before]
+        conversation = _closed(conversation, {fact.id for fact in some}, some, policy)
+    return _thinned(conversation, older[before:], fold) if older[before:] else conversation
 
 
 def _thinned(conversation: Conversation, older: list[Fact], fold: Fold) -> Conversation:

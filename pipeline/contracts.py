@@ -12,6 +12,7 @@ from pipeline.classify import Model
 from pipeline.decode import decode
 from pipeline.desk import Word
 from pipeline.errors import BadMessage
+from pipeline.heard import ms
 from pipeline.policies import Policies
 from pipeline.posts import STAGES, Post, Queue, Stage, Verdict
 from pipeline.replies import Reply
@@ -99,7 +100,7 @@ def payloads(made: dict[str, Outgoing]) -> dict[str, Json]:
     records = {name: read(one.value) for name, one in made.items()}
     if urgent := records.get("urgent"):
         policy = Policies(EXAMPLE_SETTINGS)(urgent.brand)
-        records["urgent.moved"] = read(moved(urgent, Queue.PROACTIVE, 1, policy, _LATER).value)
+        records["urgent.moved"] = read(moved(urgent, Queue.PROACTIVE, 1, policy, ms(urgent.created_at), _LATER).value)
         records["urgent.gone"] = read(retracted(records["urgent.moved"], _LATER + 60_000).value)
     return {
         helpdesk.value: {name: msgspec.to_builtins(adapter(record)) for name, record in records.items()}

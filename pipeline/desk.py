@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from pipeline import identities
 from pipeline.errors import BadMessage, Reason
-from pipeline.facts import Fact, Kind, Mark
+from pipeline.facts import QUEUES, Fact, Kind, Mark
 from pipeline.heard import Heard, decoded, ms
 from pipeline.posts import Queue
 from pipeline.route import utc
@@ -103,7 +103,11 @@ def not_after(word: Word, value: bytes | None, now: int) -> bytes | None:
 
 
 def said(word: Word) -> Heard:
-    """What a word other than a move says of a conversation."""
+    """What a word says of a conversation; of a move: a note with the queue, and the post as its parent."""
+    if word.word == "move":
+        queue, post = QUEUES.index(target(word)), (word.post_id or "").removeprefix("x:")
+        note = Fact(ms(word.at), Kind.NOTED, "desk:" + word.id, queue, Mark.PERSON, who=word.by, parent=post)
+        return Heard(word.customer, word.brand, word.conversation_id, note)
     marks = 0
     if word.word == "handoff":
         marks = _CHANNELS[word.to or ""]
@@ -112,6 +116,18 @@ def said(word: Word) -> Heard:
     who = (word.to or "") if word.word == "assign" else word.by
     fact = Fact(ms(word.at), _KINDS[word.word], "desk:" + word.id, marks=marks, who=who)
     return Heard(word.customer, word.brand, word.conversation_id, fact)
+
+
+def counts(move: Fact, facts: Iterable[Fact]) -> bool:
+    """Whether a move is news: neither said before nor, by its time, before another one of the same post."""
+    return all(
+        fact.id != move.id and fact.at <= move.at for fact in facts if is_move(fact) and fact.parent == move.parent
+    )
+
+
+def is_move(fact: Fact) -> bool:
+    """Whether a fact says that a post was moved."""
+    return fact.kind is Kind.NOTED and bool(fact.marks & Mark.PERSON)
 
 
 def topic_of_place(queue: int) -> str:

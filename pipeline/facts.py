@@ -65,7 +65,7 @@ class Mark:
     ELSEWHERE: Final = 64
     """Resolved, or handed off to a place, that is neither X nor e-mail."""
     PERSON: Final = 128
-    """A person chose the queue, not the model."""
+    """A person chose the queue, not the model; of a note: it is such a choice, a move."""
     ADOPTED: Final = 256
     """It counts under another brand, and not here: who answered took it over, or an edit names others."""
     TAKEN: Final = 512

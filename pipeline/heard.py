@@ -19,6 +19,7 @@ from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark
 from pipeline.phrases import only_thanks, praises
 from pipeline.policies import Policies
+from pipeline.post_times import believed
 from pipeline.posts import Opinion, Queue, Stage
 
 T = TypeVar("T")
@@ -165,6 +166,12 @@ def checked(heard: Heard) -> Heard:
         customer=heard.customer, brand=heard.brand, conversation=heard.conversation, id=fact.id, parent=fact.parent
     )
     return heard
+
+
+def dated(heard: Heard, written: int) -> Heard:
+    """The same, not later than it can be: `written` is the record's Kafka timestamp in ms."""
+    fact, at = heard.fact, believed(heard.fact.at, written)
+    return heard if at == fact.at else heard._replace(fact=msgspec.structs.replace(fact, at=at))
 
 
 _retraction = msgspec.json.Decoder(Retraction).decode

@@ -1,9 +1,14 @@
-"""The time that an id of X holds: the upper bits of a snowflake are milliseconds since 4 November 2010."""
+"""The time of a post: what its id holds, and what of its own word can be true.
+
+The upper bits of an id of X, a snowflake, are milliseconds since 4 November 2010.
+"""
 
 from __future__ import annotations
 
 EPOCH_MS = 1_288_834_974_657
 _BITS = 22
+SKEW_MS = 60_000
+"""So far ahead of Kafka's clock another one is believed."""
 
 
 def first_id(at: float) -> int:
@@ -14,3 +19,12 @@ def first_id(at: float) -> int:
 def made_at(identity: int) -> float:
     """When a post of this id was made, in seconds since 1970."""
     return ((identity >> _BITS) + EPOCH_MS) / 1000
+
+
+def believed(at: int, written: int) -> int:
+    """When it happened, in ms, of what says `at` and stood in Kafka at `written`: not long after that.
+
+    A record's Kafka timestamp does not change, so it is the same whenever it is read. Without one (not above 0) any
+    time is believed.
+    """
+    return written if 0 < written < at - SKEW_MS else at

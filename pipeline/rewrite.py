@@ -8,7 +8,6 @@ import msgspec
 
 from pipeline import cloud_events
 from pipeline.facts import QUEUES
-from pipeline.heard import ms
 from pipeline.posts import Opinion, Priority, Queue, Stage
 from pipeline.route import usual_priority, utc
 from pipeline.routed import RoutedAuthor, RoutedPost, event_id
@@ -26,7 +25,7 @@ class Rewritten(NamedTuple):
     headers: cloud_events.Headers
 
 
-def moved(record: RoutedPost, to: Queue, revision: int, policy: Policy, now: int) -> Rewritten:
+def moved(record: RoutedPost, to: Queue, revision: int, policy: Policy, since: int, now: int) -> Rewritten:
     """The record as a person wants it: in another queue, with that queue's deadline from the same start.
 
     Args:
@@ -34,12 +33,13 @@ def moved(record: RoutedPost, to: Queue, revision: int, policy: Policy, now: int
         to: the right queue.
         revision: the new one.
         policy: the brand's rules.
+        since: when its wait began, in ms.
         now: ms, stated as routed_at.
     """
     said = record.classification
     stage = Stage(to.value) if to.value in tuple(Stage) else said.stage
     urgent = record.priority is Priority.URGENT
-    due = _deadline(ms(record.created_at), QUEUES.index(to), policy)
+    due = _deadline(since, QUEUES.index(to), policy)
     value = msgspec.structs.replace(
         record,
         event_id=event_id(record.external_id[2:], record.brand, "moved", revision),  # edits count too
@@ -87,7 +87,7 @@ def _rewritten(value: RoutedPost, kind: str) -> Rewritten:
     return Rewritten(value.queue, encode(value), headers)
 
 
-def _deadline(created_at: int, queue: int, policy: Policy) -> str | None:
+def _deadline(since: int, queue: int, policy: Policy) -> str | None:
     target = policy.targets.get(queue)
-    due = NEVER if target is None else policy.after(queue, created_at, target)
+    due = NEVER if target is None else policy.after(queue, since, target)
     return None if due == NEVER else utc(due)

@@ -13,6 +13,7 @@ from pipeline import cloud_events
 from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, foreign, queue_for
 from pipeline.clean import clean
+from pipeline.post_times import believed
 from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
     SCHEMA_VERSION,
@@ -118,7 +119,7 @@ class Router:
             brand.name,
             queue,
             self._priority(post, stage, addressed),
-            self._deadline(post.created_at, brand, queue),
+            self._deadline(believed(post.created_at, place.timestamp), brand, queue),
             addressed,
             post.conversation_id,
             post.parent_id,
@@ -158,12 +159,12 @@ class Router:
             return Priority.URGENT
         return usual_priority(stage, addressed=addressed)
 
-    def _deadline(self, created_at: int, brand: Brand, queue: Queue) -> str | None:
+    def _deadline(self, since: int, brand: Brand, queue: Queue) -> str | None:
         target = brand.targets[queue] if queue in brand.targets else self._targets.get(queue)
         if target is None:
             return None
         calendar = self._calendars.get((brand.name, queue)) if self._calendars else None
-        at = created_at + target * 1000 if calendar is None else calendar.after(created_at, target * 1000)
+        at = since + target * 1000 if calendar is None else calendar.after(since, target * 1000)
         return None if at is None else utc(at)
 
 

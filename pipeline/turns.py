@@ -21,6 +21,8 @@ from pipeline.facts import WORDS, Fact, Kind, Mark, order
 
 HOUR = 3_600_000
 NEVER = 2**62
+_TODAYS = WORDS | {Kind.GONE}
+"""What is said today, of an old year's posts too."""
 
 
 class End(IntEnum):
@@ -135,6 +137,10 @@ class Progress(msgspec.Struct, array_like=True, gc=False):
     since: int = -1
     thinned: int = -1
     more: int = 0
+    said: int = -1
+    """When a helpdesk's word brought the conversation to rest; -1: it did not, or somebody waited since."""
+    closed: Turn | None = None
+    """The turn that this ended, as long as no answer was found for it."""
 
 
 class Conversation(msgspec.Struct, array_like=True, gc=False):
@@ -169,6 +175,8 @@ class Policy(NamedTuple):
     silent_after: int = 24 * HOUR
     forget_after: int = 7 * 24 * HOUR
     forget_open_after: int = 30 * 24 * HOUR
+    together: int = HOUR // 6
+    """An answer that comes so soon after a helpdesk's word was given with it."""
 
     def business(self, queue: int, start: int, end: int) -> int:
         """Open time between two instants."""
@@ -199,18 +207,18 @@ class View(NamedTuple):
 def view(facts: list[Fact], clock: int, policy: Policy, summed: Progress | None = None) -> View:
     """What follows from facts in the order of pipeline.facts.order, seen at `clock`.
 
-    A helpdesk's word of a later time waits for it: no word moves the posts' clock.
+    A helpdesk's word of a later time waits for it, and a retraction: neither moves the posts' clock.
     """
     fold, heard = Fold(policy, summed), facts
     if facts and facts[-1].at > clock:
-        heard = [fact for fact in facts if fact.at <= clock or fact.kind not in WORDS]
+        heard = [fact for fact in facts if fact.at <= clock or fact.kind not in _TODAYS]
     for fact in unskewed(heard):
         fold.take(fact)
     seen = fold.seen_at(clock)
     if len(heard) == len(facts):
         return seen
-    word_at = min(fact.at for fact in facts if fact.at > clock and fact.kind in WORDS)
-    return seen._replace(wake=min(seen.wake, word_at), over=False)
+    later = min(fact.at for fact in facts if fact.at > clock and fact.kind in _TODAYS)
+    return seen._replace(wake=later if seen.over else min(seen.wake, later), over=False)
 
 
 def unskewed(facts: list[Fact]) -> list[Fact]:
@@ -241,7 +249,7 @@ class Fold:
         kind = fact.kind
         self._pass_time(fact.at)
         if kind is Kind.WROTE or kind is Kind.MESSAGED:
-            if self._is_elsewhere(fact.at):
+            if self._is_elsewhere(fact):
                 return
             self._messaged(fact)
         elif fact.marks & Mark.ADOPTED:
@@ -268,14 +276,13 @@ class Fold:
     def _asked(self, fact: Fact) -> None:
         now, turn = self.now, self.now.turn
         now.asked += 1
-        wanted = fact.queue in self.policy.wanted
+        thanks = fact.marks & (Mark.THANKS | Mark.PERSON) == Mark.THANKS and (now.answered or now.said >= 0)
+        wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (turn is None or not turn.wanted):
             now.quiet_since = max(now.quiet_since, fact.at)
         if turn is None:
-            if fact.marks & Mark.THANKS and now.answered:
-                now.quiet_since = max(now.quiet_since, fact.at)
-                return
-            self._open(fact, wanted)
+            if not thanks:
+                self._open(fact, wanted)
         elif wanted and not turn.wanted:  # the wait begins with the first post that wants an answer
             self.turns.pop()
             self._open(fact, wanted)
@@ -284,13 +291,15 @@ class Fold:
             turn.posts += 1
         if fact.id == now.opener and now.turn is not None:
             now.turn.posts += now.more
+            now.last = max(now.last, now.thinned)  # those that are only counted kept it from being forgotten
 
-    def _is_elsewhere(self, at: int) -> bool:
+    def _is_elsewhere(self, fact: Fact) -> bool:
         """Whether a private message is about another conversation: this one has come to rest."""
         now, turn = self.now, self.now.turn
         if turn is None:
-            return bool(now.asked) and not now.unsettled
-        return not turn.wanted and at >= max(turn.opened, now.quiet_since) + self.policy.silent_after
+            given = fact.kind is Kind.MESSAGED and self._is_with_word(fact.at)
+            return bool(now.asked) and not now.unsettled and not given
+        return not turn.wanted and fact.at >= max(turn.opened, now.quiet_since) + self.policy.silent_after
 
     def _messaged(self, fact: Fact) -> None:
         if not self.now.asked or fact.marks & Mark.GONE:
@@ -308,6 +317,7 @@ class Fold:
             turn.near_at = policy.after(queue, fact.at, int(target * policy.near))
             turn.due = policy.after(queue, fact.at, target)
         self.now.turn = turn
+        self.now.said, self.now.closed = -1 if wanted else self.now.said, None
         self.turns.append(turn)
 
     def _answered(self, fact: Fact) -> None:
@@ -315,6 +325,9 @@ class Fold:
         at = fact.at
         if not now.asked or fact.marks & Mark.BOT:
             return  # nobody asked, so nothing is answered and nothing comes to rest
+        if self._is_with_word(at):
+            self._answered_with_word(fact)
+            return
         now.replies += 1
         now.unsettled = True
         now.quiet_since = max(now.quiet_since, at)
@@ -322,11 +335,29 @@ class Fold:
             now.channel = Channel.DM
         elif fact.marks & Mark.TO_EMAIL:
             now.channel = Channel.EMAIL
-        turn = now.turn
+        if now.turn is not None:
+            self._end_answered(fact)
+
+    def _end_answered(self, fact: Fact) -> None:
+        turn = self.now.turn
+        assert turn is not None
+        turn.answer, turn.who, turn.private = fact.id, fact.who, fact.kind is Kind.MESSAGED
+        self._end(End.ANSWERED, max(fact.at, turn.opened))
+        self.now.answered = True
+
+    def _is_with_word(self, at: int) -> bool:
+        """Whether an answer was given together with the helpdesk's word that ended it all: X makes the post later."""
+        now = self.now
+        return now.turn is None and now.said >= 0 and at <= now.said + self.policy.together
+
+    def _answered_with_word(self, fact: Fact) -> None:
+        """The turn that the word ended was answered; what the word made of the conversation stays."""
+        now, turn = self.now, self.now.closed
         if turn is not None:
-            turn.answer, turn.who, turn.private = fact.id, fact.who, fact.kind is Kind.MESSAGED
-            self._end(End.ANSWERED, max(at, turn.opened))
-            now.answered = True
+            if all(one is not turn for one in self.turns):
+                self.turns.append(turn)  # it was summed up
+            now.turn, now.closed = turn, None
+            self._end_answered(fact)
 
     def _said(self, fact: Fact) -> None:
         """A helpdesk's word."""
@@ -347,6 +378,7 @@ class Fold:
 
     def _close(self, end: End, fact: Fact) -> None:
         turn = self.now.turn
+        self.now.said, self.now.closed = fact.at, turn
         if turn is not None:
             turn.who = fact.who
             self._end(end, max(fact.at, turn.opened))
@@ -390,6 +422,7 @@ class Fold:
         now = self.now
         now.asked = now.replies = 0
         now.answered = now.unsettled = False
+        now.said, now.closed = -1, None
         now.channel, now.assignee = Channel.X, ""
 
     def _wake(self, clock: int) -> int:
@@ -405,6 +438,8 @@ class Fold:
 
 
 def _copy(progress: Progress) -> Progress:
-    """Steps change it in place, and its open turn."""
-    turn = progress.turn
-    return msgspec.structs.replace(progress, turn=None if turn is None else msgspec.structs.replace(turn))
+    """Steps change it in place, and its turns."""
+    turn, closed = (
+        None if turn is None else msgspec.structs.replace(turn) for turn in (progress.turn, progress.closed)
+    )
+    return msgspec.structs.replace(progress, turn=turn, closed=closed)

@@ -354,7 +354,7 @@ class Waits:
             brands |= set(self._brands(customer, conversation))
             if len(brands) > 1:
                 keys = [Key(customer, brand, conversation) for brand in sorted(brands)]
-                sides = apart({key.brand: Side(self._facts(key), together.get(key, [])) for key in keys})
+                sides = apart({key.brand: Side(self.facts(key), together.get(key, [])) for key in keys})
                 for key in keys:
                     kept[key], together[key] = sides[key.brand]
         return kept
@@ -365,7 +365,8 @@ class Waits:
             if key.conversation == conversation:
                 yield key.brand
 
-    def _facts(self, key: Key) -> list[Fact]:
+    def facts(self, key: Key) -> list[Fact]:
+        """What is known of a conversation, and not summed up."""
         value = self.states.get(key.encoded())
         return [] if value is None else decode(value).facts
 

@@ -60,6 +60,10 @@ class _Now:
         self.channel = "X"
         self.asked = 0
         self.gone_at: int | None = None
+        self.done_at: int | None = None
+        """When a helpdesk said that it is done, or goes on elsewhere, and no wait began since."""
+        self.done: dict[str, Any] | None = None
+        """The wait that this ended."""
 
     def silence(self, instant: int) -> None:
         """What happens because nothing happened for long."""
@@ -83,6 +87,7 @@ class _Now:
         """What comes next is a new conversation."""
         self.open = None
         self.to_settle = self.answered_before = False
+        self.done_at = self.done = None
         self.asked = 0
         self.channel = "X"
 
@@ -95,7 +100,8 @@ class _Now:
     def hear(self, fact: Fact) -> None:
         """Something happens."""
         private = fact.kind in (Kind.WROTE, Kind.MESSAGED)
-        if private and self.asked and not self.is_going_on(fact.at):
+        belongs = fact.kind is Kind.MESSAGED and self.is_just_done(fact.at)
+        if private and self.asked and not self.is_going_on(fact.at) and not belongs:
             return
         self.last = fact.at
         if fact.marks & Mark.GONE:
@@ -107,7 +113,7 @@ class _Now:
         elif fact.kind in (Kind.WROTE, Kind.MESSAGED, Kind.ANSWERED) and not self.asked:
             return
         elif fact.kind in (Kind.ANSWERED, Kind.MESSAGED):
-            if not fact.marks & Mark.BOT:
+            if not fact.marks & Mark.BOT and not self.was_just_done(fact):
                 self.answer(fact)
         elif fact.kind is Kind.WROTE:
             self.channel = "DM"
@@ -117,12 +123,31 @@ class _Now:
     def say(self, fact: Fact) -> None:
         """A helpdesk's word."""
         if fact.kind is Kind.RESOLVED:
-            self.end("RESOLVED", fact)
+            self.end_by_word("RESOLVED", fact)
             self.settle("RESOLVED_ELSEWHERE" if fact.marks & Mark.ELSEWHERE else "RESOLVED_ON_X", fact.at)
         elif fact.kind is Kind.HANDED_OFF:
-            self.end("HANDED_OFF", fact)
+            self.end_by_word("HANDED_OFF", fact)
             dm, email = fact.marks & Mark.TO_DM, fact.marks & Mark.TO_EMAIL
             self.settle("MOVED_TO_DM" if dm else "MOVED_TO_EMAIL" if email else "RESOLVED_ELSEWHERE", fact.at)
+
+    def end_by_word(self, how: str, fact: Fact) -> None:
+        """The wait is over, and an answer that was given in the same step may still come."""
+        self.done, self.done_at = self.open, fact.at
+        self.end(how, fact)
+
+    def is_just_done(self, instant: int) -> bool:
+        """Whether a helpdesk's word ended it a moment ago, and nobody waits since."""
+        return self.open is None and self.done_at is not None and instant <= self.done_at + self.policy.together
+
+    def was_just_done(self, fact: Fact) -> bool:
+        """An answer that belongs to the word: it answers the wait that the word ended, and changes nothing else."""
+        if not self.is_just_done(fact.at):
+            return False
+        if self.done is not None:
+            self.done |= {"end": "ANSWERED", "ended": fact.at, "answer": fact.id}
+            self.done = None
+            self.answered_before = True
+        return True
 
     def is_going_on(self, instant: int) -> bool:
         """Whether a private message may be about it: somebody waits, or it has not come to rest yet."""
@@ -133,10 +158,12 @@ class _Now:
 
     def ask(self, fact: Fact) -> None:
         """A customer's post."""
-        wanted = fact.queue in self.policy.wanted
+        says_thanks = bool(fact.marks & Mark.THANKS) and not fact.marks & Mark.PERSON
+        thanks = says_thanks and (self.answered_before or self.done_at is not None)
+        wanted = fact.queue in self.policy.wanted and not thanks
         if not wanted and (self.open is None or not self.open["wanted"]):
             self.quiet_since = max(self.quiet_since, fact.at)
-        if self.open is None and self.answered_before and fact.marks & Mark.THANKS:
+        if thanks and self.open is None:
             self.quiet_since = fact.at
         elif self.open is None or (wanted and not self.open["wanted"]):
             if self.open is not None:
@@ -146,6 +173,7 @@ class _Now:
                 "first": not self.answered_before, "end": "WAITING", "ended": 0, "answer": "",
             }  # fmt: skip
             self.turns.append(self.open)
+            self.done_at, self.done = None if wanted else self.done_at, None
 
     def answer(self, fact: Fact) -> None:
         """Somebody of the brand answers."""

@@ -24,6 +24,7 @@ from agents.jars import KAFKA, cache_dir
 from pipeline import adapter_chatwoot, adapter_servicenow, adapter_text, adapter_zammad, adapter_zendesk
 from pipeline.contracts import EXAMPLE_SETTINGS
 from pipeline.desk import read_word
+from pipeline.heard import ms
 from pipeline.policies import Policies
 from pipeline.posts import Queue
 from pipeline.rewrite import moved, read, retracted
@@ -62,7 +63,8 @@ def _event(example: str, **changed: object) -> bytes:
 def queues(settings: Settings) -> Settings:
     """Queues with a post told twice, moved, and gone; one of two brands; an event of tomorrow; and a last one each."""
     urgent = read(_value("urgent"))
-    away = moved(urgent, Queue.PROACTIVE, 1, Policies(EXAMPLE_SETTINGS)(urgent.brand), LATER).value
+    policy, since = Policies(EXAMPLE_SETTINGS)(urgent.brand), ms(urgent.created_at)
+    away = moved(urgent, Queue.PROACTIVE, 1, policy, since, LATER).value
     gone = retracted(read(away), LATER + 1).value
     last = {"event_id": "last", "external_id": "x:1", "text": LAST}
     reactive = [

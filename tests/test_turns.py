@@ -21,6 +21,7 @@ SMALL = Policy(
     silent_after=20,
     forget_after=45,
     forget_open_after=80,
+    together=3,
 )
 """All rules within a hundred instants."""
 
@@ -65,7 +66,8 @@ def stories(draw: st.DrawFn) -> list[Fact]:
         if change == 0:
             found.append(asked(at + 3, post, draw(st.integers(0, 3)), revision=1))
         elif change == 1:
-            found.append(asked(at, post, draw(st.integers(0, 3)), revision=1, marks=Mark.PERSON))
+            marks = Mark.PERSON | found[-1].marks
+            found.append(asked(at, post, draw(st.integers(0, 3)), revision=1, marks=marks))
         elif change == 2:
             found.append(Fact(at + 2, Kind.GONE, post, marks=Mark.GONE))
     for number in range(draw(st.integers(0, 6))):
@@ -73,6 +75,10 @@ def stories(draw: st.DrawFn) -> list[Fact]:
         marks = draw(st.sampled_from([0, 0, 0, Mark.TO_DM, Mark.TO_EMAIL, Mark.BOT]))
         parent = draw(st.sampled_from(["", "", "q0", "q1"]))
         found.append(Fact(draw(times), kind, f"a{number}", marks=marks, who="care", parent=parent))
+    together = draw(st.booleans())
+    if found and together:
+        word, at = draw(st.sampled_from([Kind.RESOLVED, Kind.HANDED_OFF])), draw(st.sampled_from(found)).at + 2
+        found += [Fact(at, word, "w", who="ann"), Fact(at + draw(st.integers(0, 5)), Kind.ANSWERED, "a", who="care")]
     for number in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from([Kind.WROTE, Kind.RESOLVED, Kind.HANDED_OFF, Kind.ASSIGNED, Kind.NOTED]))
         marks = draw(st.sampled_from([0, Mark.ELSEWHERE, Mark.TO_DM, Mark.TO_EMAIL]))
@@ -113,7 +119,7 @@ class AnyOrder(RuleBasedStateMachine):
     def hear(self, facts: object, *, again: bool = True) -> None:
         """Tell, and keep the books that a reader of `responses` would keep."""
         batch = list(facts)  # type: ignore[call-overload]
-        self.clock = max([self.clock, *(fact.at for fact in batch if fact.kind not in WORDS)])
+        self.clock = max([self.clock, *(fact.at for fact in batch if fact.kind not in (*WORDS, Kind.GONE))])
         after = advance(self.conversation, batch, self.clock, SMALL)
         self.heard += batch
         self.conversation = after.conversation
@@ -160,7 +166,7 @@ def test_summing_up_changes_nothing_that_is_told_in_time(story: list[Fact], size
         patch.setattr(changes, "KEPT", 6)
         for start in range(0, len(facts), size):
             reader.hear(facts[start : start + size], again=False)
-            assert len(reader.conversation.facts) <= 6 + size
+            assert sum(fact.at <= reader.clock for fact in reader.conversation.facts) <= 6 + size  # others wait
 
     turns, settled = slow(facts, reader.clock, SMALL)
     counted = [turn for turn in turns if turn["wanted"] or turn["end"] == "ANSWERED"]
@@ -212,6 +218,45 @@ def test_a_long_conversation_is_summed_up_and_counts_go_on() -> None:
     assert again.told == []
 
 
+def test_a_long_wait_does_not_expire_while_the_customer_writes() -> None:
+    """Though of its posts those between the first and the newest are counted only, and lie far apart."""
+    conversation, told = Conversation(), list[Change]()
+    for number in range(420):
+        after = advance(conversation, [asked(1 + number, f"q{number:03}")], 1 + number, SMALL)
+        conversation, told = after.conversation, told + [one.change for one in after.told]
+
+    assert [("q000", 420, End.WAITING)] == [(turn.post, turn.posts, turn.end) for turn in conversation.turns]
+    assert {Change.OPENED, Change.FOLLOWED_UP, Change.NEAR_BREACH, Change.BREACHED} == set(told)
+
+
+def test_what_came_before_a_long_wait_is_not_forgotten() -> None:
+    """Kind words between an answer and the wait keep the conversation from its rest, though they are summed up."""
+    facts = [asked(1), answered(2), asked(12, "e1", ENGAGEMENT), asked(24, "e2", ENGAGEMENT)]
+    facts += [asked(40 + number, f"q{number:03}") for number in range(KEPT)]
+    conversation, told = Conversation(), list[Change]()
+    for fact in facts:
+        after = advance(conversation, [fact], fact.at, SMALL)
+        conversation, told = after.conversation, told + [one.change for one in after.told]
+
+    assert len(conversation.facts) < KEPT
+    assert Change.SETTLED not in told
+    assert [("q000", KEPT + 2)] == [(turn.post, turn.posts) for turn in conversation.turns if turn.waiting]
+
+
+def test_a_long_wait_that_is_taken_back_leaves_what_came_before() -> None:
+    """All posts that waited are gone; the kind word before them is open still, and hundreds more may follow."""
+    facts = [asked(1, "e", ENGAGEMENT), *(asked(2 + number, f"q{number:03}") for number in range(KEPT))]
+    conversation, patient = Conversation(), SMALL._replace(forget_after=5000, forget_open_after=5000)
+    for fact in facts:
+        conversation = advance(conversation, [fact], fact.at, patient).conversation
+    gone = [Fact(300, Kind.GONE, f"q{number:03}", marks=Mark.GONE) for number in range(KEPT)]
+    for fact in [*gone, *(asked(301 + number, f"e{number:03}", ENGAGEMENT) for number in range(2 * KEPT))]:
+        conversation = advance(conversation, [fact], fact.at, patient).conversation
+
+    assert ["e"] == [turn.post for turn in conversation.turns]
+    assert len(conversation.facts) <= KEPT
+
+
 def test_a_second_post_does_not_restart_the_clock() -> None:
     """The wait counts from the first unanswered post (ZoomSphere's count from the last flatters)."""
     assert waits(asked(10), asked(12, "q2"), answered(14)) == [("q", End.ANSWERED, 4)]
@@ -253,6 +298,80 @@ def test_resolving_ends_the_wait() -> None:
 def test_answer_and_resolve_in_one_step() -> None:
     """Answered and resolved at the same instant: the response time is kept (ZM #3551)."""
     assert waits(asked(1), answered(4), said(4, Kind.RESOLVED)) == [("q", End.ANSWERED, 3)]
+
+
+@pytest.mark.parametrize("kind", [Kind.RESOLVED, Kind.HANDED_OFF])
+@pytest.mark.parametrize("private", [False, True], ids=["in public", "in private"])
+def test_an_answer_that_x_dates_after_its_word(kind: Kind, private: bool) -> None:
+    """Answered and resolved with one button, the post is made moments later: the response time is kept (ZM #3551)."""
+    answer = Fact(6, Kind.MESSAGED, "a", who="care") if private else answered(6)
+
+    seen = view(known([asked(1), said(4, kind, Mark.TO_DM), answer]), 60, SMALL)
+
+    assert [("q", End.ANSWERED, 6, "a", "care", private)] == [
+        (turn.post, turn.end, turn.ended, turn.answer, turn.who, turn.private) for turn in seen.turns
+    ]
+    assert [4] == [one.at for one in seen.settled]
+
+
+def test_the_rest_of_an_answer_leaves_the_helpdesks_word() -> None:
+    """A second post moments after the word: the outcome is what the helpdesk said, and not silence a day later."""
+    facts = (asked(1), answered(3), said(4, Kind.RESOLVED), answered(5, "a2"))
+
+    assert [Outcome.RESOLVED_ON_X] == outcomes(*facts, clock=60)
+
+
+def test_what_comes_long_after_a_word_is_no_answer_to_it() -> None:
+    """A kind word later on does not make a wait that was resolved in time a long one."""
+    assert waits(asked(1), said(4, Kind.RESOLVED), answered(8)) == [("q", End.RESOLVED, 3)]
+
+
+def test_thanks_after_a_kind_word_wait_for_nothing() -> None:
+    """Answered, "love it" and then "thanks": the open turn that nobody need answer does not make a wait of them."""
+    facts = asked(1), answered(3), asked(5, "q2", ENGAGEMENT), asked(7, "t", REVIEW, marks=Mark.THANKS)
+
+    assert [End.ANSWERED, End.WAITING] == [end for _, end, _ in waits(*facts)]
+    assert [False] == [turn.wanted for turn in view(known(facts), 7, SMALL).turns[1:]]
+    assert [Outcome.RESOLVED_SILENT] == outcomes(*facts, clock=70)
+
+
+def test_thanks_that_a_person_moved_wait() -> None:
+    """Who moves them into a queue that wants an answer has read more than thanks in them."""
+    moved = asked(8, "t", PROACTIVE, revision=1, marks=Mark.THANKS | Mark.PERSON)
+
+    assert waits(asked(1), answered(3), asked(8, "t", REVIEW, marks=Mark.THANKS), moved) == [
+        ("q", End.ANSWERED, 2), ("t", End.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_thanks_after_a_word_wait_for_nothing() -> None:
+    """Resolved by telephone, and the customer says thanks (CW #10178); a further question waits all the same."""
+    thanks = asked(8, "t", marks=Mark.THANKS)
+
+    assert waits(asked(1), said(3, Kind.RESOLVED), thanks) == [("q", End.RESOLVED, 2)]
+    assert waits(asked(1), said(3, Kind.RESOLVED), asked(7, "q2"), thanks) == [
+        ("q", End.RESOLVED, 2), ("q2", End.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_an_answer_after_its_word_counts_though_the_wait_is_summed_up() -> None:
+    """Of a long conversation too it is told as answered."""
+    conversation = Conversation()
+    for number in range(KEPT):
+        facts = [asked(number * 10 + 1, f"q{number}"), answered(number * 10 + 2, f"a{number}")]
+        conversation = advance(conversation, facts, number * 10 + 2, SMALL).conversation
+    end = KEPT * 10
+    notes = [Fact(end + 4, Kind.NOTED, f"n{number:03}") for number in range(KEPT)]
+    conversation = advance(
+        conversation, [asked(end + 1, "q"), said(end + 4, Kind.RESOLVED), *notes], end + 4, SMALL
+    ).conversation
+    assert "q" not in [fact.id for fact in conversation.facts]
+
+    after = advance(conversation, [answered(end + 6, "a")], end + 6, SMALL)
+
+    assert [(Change.ANSWERED, "q", 5)] == [
+        (told.change, told.turn.post, told.turn.ended - told.turn.opened) for told in after.told if told.turn
+    ]
 
 
 def test_the_first_answer_clears_the_breach_to_come() -> None:
@@ -447,6 +566,28 @@ def test_a_word_from_later_moves_no_clock(kind: Kind) -> None:
     assert [] == early.settled
     assert 6 == close.wake
     assert not close.over
+
+
+@pytest.mark.parametrize("post", ["p", "*"])
+def test_a_retraction_from_later_moves_no_clock(post: str) -> None:
+    """Said today of an old year's post of the same customer: who waits elsewhere goes on waiting."""
+    later = Fact(70, Kind.GONE, post, marks=Mark.GONE)
+
+    found = view(known([asked(1), later]), 4, SMALL)
+
+    assert [(End.WAITING, False)] == [(turn.end, turn.breached) for turn in found.turns]
+    assert [] == found.settled
+    assert not found.over
+
+
+@pytest.mark.parametrize("kind", [Kind.GONE, Kind.NOTED])
+def test_what_waits_for_its_time_is_looked_at_then(kind: Kind) -> None:
+    """Alone, or behind a conversation that is over: once, and not at every tick until then."""
+    later = Fact(900, kind, "p", marks=Mark.GONE if kind is Kind.GONE else 0)
+
+    found = [view(known([*facts, later]), 500, SMALL) for facts in ([], [asked(1), answered(2)])]
+
+    assert [(900, False)] * 2 == [(seen.wake, seen.over) for seen in found]
 
 
 def test_words_from_later_are_not_summed_up() -> None:
