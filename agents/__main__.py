@@ -229,7 +229,9 @@ def replay(
     speed: Annotated[float, typer.Option(help="0: as fast as possible; 1: as it was; 60: an hour a minute.")] = 0.0,
     rate: Annotated[float | None, typer.Option(help="So many posts a second instead.")] = None,
     start_from: Annotated[datetime | None, typer.Option("--from", help="Pass over posts created before (UTC).")] = None,
-    rebase: Annotated[Rebase | None, typer.Option(help="now: shift old times, so that the first post is now.")] = None,
+    rebase: Annotated[
+        Rebase | None, typer.Option(help="now: shift old times: with --speed the first post is now, else the newest.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Send so many at most.")] = None,
 ) -> None:
     """Send the posts of files to the topic `tweets`; returns when the broker has acknowledged every one.

@@ -86,7 +86,10 @@ class Pace:
     start_from: int | None = None
     """Posts created before this time (ms) are passed over; those that say no time are not."""
     rebase: bool = False
-    """Shift created_at so that the first post sent is now; with a speed the gaps shrink by it, else they stay."""
+    """Shift created_at: with a speed the first post sent is now, and gaps shrink by it; else the newest one is now.
+
+    So no post is dated ahead of the time at which it is sent, which nobody would believe.
+    """
     limit: int | None = None
 
     def __post_init__(self) -> None:
@@ -94,6 +97,10 @@ class Pace:
             raise SettingsError("--speed must be 0 (as fast as possible) or more, --rate more than 0")
         if self.speed and self.rate is not None:
             raise SettingsError("--speed and --rate exclude each other: give one")
+
+    def passes_over(self, item: Item) -> bool:
+        """Whether a post is too old to be sent."""
+        return self.start_from is not None and item.created_at is not None and item.created_at < self.start_from
 
 
 class World(NamedTuple):
@@ -143,12 +150,14 @@ def replay(
         BrokerError: the broker cannot be reached, or did not take everything.
     """
     world = world or World()
-    reader = PostsReader(Brands(settings.brands), stdin=world.stdin)
+    brands = Brands(settings.brands)
+    reader = PostsReader(brands, stdin=world.stdin)
     require_files(files)  # before the broker is asked: this is wrong more often
+    newest = _newest(PostsReader(brands), files, pace) if pace.rebase and not pace.speed else None
     try:
         producer = world.connect(settings.kafka)
         try:
-            return _Replay(producer, settings.topics.name(TWEETS), pace, world).run(reader, files, out)
+            return _Replay(producer, settings.topics.name(TWEETS), pace, world, newest).run(reader, files, out)
         finally:
             producer.close(timeout=ACK_TIMEOUT_S)
     except KafkaError as error:
@@ -158,11 +167,12 @@ def replay(
 class _Replay:
     """One run: choose, put in order, wait, send, count."""
 
-    def __init__(self, producer: Producer, topic: str, pace: Pace, world: World) -> None:
+    def __init__(self, producer: Producer, topic: str, pace: Pace, world: World, newest: int | None) -> None:
         self._producer = producer
         self._topic = topic
         self._pace = pace
         self._world = world
+        self._newest = newest
         self._open: deque[Acknowledgement] = deque()
         self._sent = self._bytes = self._too_old = self._ahead = self._files_read = 0
         self._started = 0.0
@@ -196,10 +206,9 @@ class _Replay:
             raise TopicsError(f"no topic {self._topic} on the broker: run `triage topics create`") from error
 
     def _chosen(self, reader: PostsReader, files: Sequence[str | Path]) -> Iterator[Item]:
-        start_from = self._pace.start_from
         for file in files:
             for item in reader.read(file):
-                if start_from is not None and item.created_at is not None and item.created_at < start_from:
+                if self._pace.passes_over(item):
                     self._too_old += 1
                 else:
                     yield item
@@ -236,7 +245,8 @@ class _Replay:
                 self._wait(gap, tick)
             tick(0.0)
             if self._pace.rebase and item.created_at is not None:
-                yield item._replace(value=redated(item.value, int((self._started + gap) * 1000)))
+                late = gap if self._newest is None else (item.created_at - self._newest) / 1000
+                yield item._replace(value=redated(item.value, int((self._started + late) * 1000)))
             else:
                 yield item
 
@@ -278,6 +288,14 @@ def redated(value: bytes, at: int) -> bytes:
         return msgspec.json.encode(parts | {"created_at": created_at})
     data = _parts(parts["data"]) | {"created_at": created_at}
     return msgspec.json.encode(parts | {"data": msgspec.Raw(msgspec.json.encode(data))})
+
+
+def _newest(reader: PostsReader, files: Sequence[str | Path], pace: Pace) -> int | None:
+    """The newest time (ms) of what will be sent."""
+    if "-" in map(str, files):
+        raise SettingsError("--rebase now of standard input needs --speed: else the newest post must be known first")
+    posts = (item for file in files for item in reader.read(file) if not pace.passes_over(item))
+    return max((item.created_at for item in islice(posts, pace.limit) if item.created_at is not None), default=None)
 
 
 def _timed(items: Iterable[Item]) -> Iterator[tuple[int, Item]]:

@@ -19,7 +19,7 @@ from pipeline.errors import BadMessage, Reason
 from pipeline.facts import QUEUES, Fact, Kind, Mark
 from pipeline.phrases import only_thanks, praises
 from pipeline.policies import Policies
-from pipeline.post_times import believed
+from pipeline.post_times import believed, first_made
 from pipeline.posts import Opinion, Queue, Stage
 
 T = TypeVar("T")
@@ -85,9 +85,7 @@ def _question(record: _Routed, place: int) -> Heard:
     marks = question_marks(record.text, engagement=record.classification.stage is Stage.ENGAGEMENT)
     if record.classification.decided_by is Opinion.PERSON:
         marks |= Mark.PERSON
-    fact = Fact(
-        ms(record.created_at), Kind.ASKED, _id(record), _PLACE[record.queue], marks, record.revision, place=place
-    )
+    fact = Fact(_made(record), Kind.ASKED, _id(record), _PLACE[record.queue], marks, record.revision, place=place)
     return Heard(record.author.external_id, record.brand, record.conversation_id, fact)
 
 
@@ -99,7 +97,7 @@ def _answer(record: _Routed, place: int, policies: Policies) -> Heard | None:
     account = record.author.handle or record.author.external_id
     marks = answer_marks(record.text, account, record.brand, policies)
     fact = Fact(
-        ms(record.created_at), Kind.ANSWERED, _id(record), -1, marks, record.revision, account,
+        _made(record), Kind.ANSWERED, _id(record), -1, marks, record.revision, account,
         record.parent_id or "", place,
     )  # fmt: skip
     return Heard(customer, record.brand, record.conversation_id, fact)
@@ -116,6 +114,12 @@ def answer_marks(text: str, account: str, brand: str, policies: Policies) -> int
     phrases = policies.phrases(brand)
     to = Mark.TO_DM if phrases.to_dm(text) else Mark.TO_EMAIL if phrases.to_email(text) else 0
     return to | (Mark.BOT if policies.is_bot(account) else 0)
+
+
+def _made(record: _Routed) -> int:
+    """Of an edit it is when the first version was made, be that known or not."""
+    at = ms(record.created_at)
+    return first_made(at, _id(record)) if record.revision else at
 
 
 def _id(record: _Routed) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 EPOCH_MS = 1_288_834_974_657
 _BITS = 22
+EDITABLE_MS = 3_600_000
 SKEW_MS = 60_000
 """So far ahead of Kafka's clock another one is believed."""
 
@@ -19,6 +20,15 @@ def first_id(at: float) -> int:
 def made_at(identity: int) -> float:
     """When a post of this id was made, in seconds since 1970."""
     return ((identity >> _BITS) + EPOCH_MS) / 1000
+
+
+def first_made(at: int, first: str) -> int:
+    """When the first version of an edited post was made, in ms, of which a later one says `at`.
+
+    Its id tells, where it is one of X and can be true: X lets nobody edit what is older than an hour.
+    """
+    made = round(made_at(int(first)) * 1000) if first.isascii() and first.isdigit() else at
+    return made if at - EDITABLE_MS <= made < at else at
 
 
 def believed(at: int, written: int) -> int:

@@ -13,7 +13,7 @@ from pipeline import cloud_events
 from pipeline.brands import OTHER, Brands
 from pipeline.classify import Model, foreign, queue_for
 from pipeline.clean import clean
-from pipeline.post_times import believed
+from pipeline.post_times import believed, first_made
 from pipeline.posts import Attachment, Author, Link, Mention, Opinion, Post, Priority, Queue, Stage, Verdict
 from pipeline.routed import (
     SCHEMA_VERSION,
@@ -119,7 +119,7 @@ class Router:
             brand.name,
             queue,
             self._priority(post, stage, addressed),
-            self._deadline(believed(post.created_at, place.timestamp), brand, queue),
+            self._deadline(_since(post, place), brand, queue),
             addressed,
             post.conversation_id,
             post.parent_id,
@@ -194,6 +194,12 @@ def customer(post: Post, *, own: bool) -> str:
 def topic_of(queue: Queue) -> str:
     """The declared topic of a queue."""
     return _TOPIC_OF[queue]
+
+
+def _since(post: Post, place: Place) -> int:
+    """Since when the customer waits, in ms: an edit keeps the clock of what it replaces."""
+    at = first_made(post.created_at, post.first_id) if post.revision else post.created_at
+    return believed(at, place.timestamp)
 
 
 def subject(handle: str, text: str) -> str:

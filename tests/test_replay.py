@@ -213,13 +213,14 @@ def test_rebased_posts_are_created_when_they_are_sent() -> None:
     assert sent_at == [found.created_at for found in decoded(kafka)]
 
 
-def test_rebased_without_a_speed_gaps_stay() -> None:
-    """The first post of the file is now; undated and broken ones are untouched."""
-    kafka = FakeKafka()
+def test_rebased_without_a_speed_gaps_stay(tmp_path: Path) -> None:
+    """The newest post of the file is now, none is dated ahead; undated and broken ones are untouched."""
+    kafka, file = FakeKafka(), tmp_path / "posts.jsonl"
+    file.write_text(posts(0, 60, None) + "broken\n")
 
-    run(kafka, posts(60, 0, None) + "broken\n", Pace(rebase=True))
+    replay(SETTINGS, [file], Pace(rebase=True), Console(file=io.StringIO()), kafka.world(""))
 
-    assert [NOON + 86_400_000, NOON + 86_340_000, 0] == [found.created_at for found in decoded(kafka)]
+    assert [NOON + 86_340_000, NOON + 86_400_000, 0] == [found.created_at for found in decoded(kafka)]
     assert [post(3, None).encode(), b"broken"] == [value for _, value, _, _ in kafka.sent[2:]]
 
 
@@ -234,12 +235,30 @@ def test_rebasing_changes_created_at_alone(*, wrap: bool) -> None:
     assert value.replace(b"12:00:00.000", b"12:01:01.001") == changed
 
 
+@pytest.mark.parametrize(("pace", "newest"), [(Pace(rebase=True, limit=2), 60), (Pace(rebase=True, rate=2), 90)])
+def test_what_is_not_sent_is_not_the_newest(tmp_path: Path, pace: Pace, newest: int) -> None:
+    """Whichever is the newest of those that are sent is now."""
+    kafka, file = FakeKafka(), tmp_path / "posts.jsonl"
+    file.write_text(posts(0, 60, 90))
+
+    replay(SETTINGS, [file], pace, Console(file=io.StringIO()), kafka.world(""))
+
+    assert NOON + 86_400_000 == max(found.created_at for found in decoded(kafka))
+    assert NOON + 86_400_000 - newest * 1000 == decoded(kafka)[0].created_at
+
+
+def test_standard_input_is_read_once() -> None:
+    """Its newest post cannot be known before the first is sent."""
+    with pytest.raises(SettingsError, match="needs --speed"):
+        run(FakeKafka(), posts(0, 60), Pace(rebase=True))
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(0, 3599)), max_size=40), st.sampled_from([0.0, 1.0, 60.0]))
 def test_whatever_the_times_each_post_is_sent_once(seconds: list[int | None], speed: float) -> None:
     """At any speed all posts arrive, and with one in the order of their times and never early."""
     kafka = FakeKafka()
 
-    run(kafka, posts(*seconds), Pace(speed=speed, rebase=True))
+    run(kafka, posts(*seconds), Pace(speed=speed, rebase=speed > 0))
 
     assert sorted(ids(kafka), key=int) == [str(number) for number in range(1, len(seconds) + 1)]
     if speed:

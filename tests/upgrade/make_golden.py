@@ -70,12 +70,14 @@ class Teller:
     def routed(self, found: Post, verdict: Verdict, customer: str) -> Record:
         """A record of a queue, or of posts.own."""
         [out] = self._router.route(found, verdict, Place("tweets", 0, self._offset, found.created_at), found.created_at)
-        return self.said(topic_of(out.queue), customer, out.value, list(out.headers))
+        return self.said(topic_of(out.queue), customer, out.value, found.created_at, list(out.headers))
 
-    def said(self, topic: str, customer: str, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> Record:
+    def said(
+        self, topic: str, customer: str, value: bytes, at: int, headers: list[tuple[str, bytes]] | None = None
+    ) -> Record:
         """Any record that the responses worker reads."""
         self._offset += 1
-        return Record(topic, 0, self._offset, WALL, customer.encode(), value, headers or [])
+        return Record(topic, 0, self._offset, at, customer.encode(), value, headers or [])
 
     def story(self) -> Iterator[Record]:
         """A wait, an answer, an edit; two long conversations; a moved post; words; a private message; a retraction."""
@@ -89,11 +91,12 @@ class Teller:
                     yield self._answer(customer, number, at + MINUTE)
         edited = Post("100", "1001", "@Acme where is it now", Author("1"), WALL, "100", 1, lang="en")
         yield self.routed(edited, SURE, "1")
-        yield self.said("messages", "1", _json(Message("m1", "acme", "900", "1", utc(WALL + MINUTE), "hello")))
-        yield self.said("retractions", "5", _json(Retraction("500", "5", utc(WALL + MINUTE))))
+        at = WALL + MINUTE
+        yield self.said("messages", "1", _json(Message("m1", "acme", "900", "1", utc(at), "hello")), at)
+        yield self.said("retractions", "5", _json(Retraction("500", "5", utc(at))), at)
         for word, to in (("assign", "ann"), ("note", None), ("resolve", None)):
             said = Word(f"w-{word}", word, "4", "acme", "400", utc(WALL + 9 * MINUTE), "ann", to, text=None)  # type: ignore[arg-type]
-            yield self.said("desk.keyed", "4", _json(said))
+            yield self.said("desk.keyed", "4", _json(said), WALL + 9 * MINUTE)
 
     def _answer(self, customer: str, number: int, at: int) -> Record:
         asked = f"{customer}0{number}"
