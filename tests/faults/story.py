@@ -47,9 +47,10 @@ class Event(NamedTuple):
 class Story:
     """Events of customers 0, 1, 2, …: questions, answers, edits, doubles, private messages, words, retractions."""
 
-    def __init__(self, settings: Settings, seed: int) -> None:
+    def __init__(self, settings: Settings, seed: int, word_after: int) -> None:
         self._router = Router(settings, Model("m", "1", "0" * 64))
         self._chance = random.Random(seed)
+        self._word_after = word_after
         self._next = 0
         self._late: list[Event] = []
 
@@ -88,7 +89,7 @@ class Story:
             retraction = Retraction(f"{number}02", customer, utc(at + 10 * MINUTE))
             yield Event(RETRACTIONS, customer, encode(retraction))
         if chance.random() < 0.1:
-            yield self._word(customer, question, at + 5 * MINUTE)
+            yield self._word(customer, question, at + self._word_after)
 
     def _asked(
         self, customer: str, post: str, conversation: str, at: int, verdict: Verdict, revision: int = 0
@@ -113,12 +114,17 @@ class Story:
 
 
 class StoryFeed:
-    """Tells a story at a steady rate in a thread; words of a helpdesk to any partition, as helpdesks do."""
+    """Tells a story at a steady rate in a thread; words of a helpdesk to any partition, as helpdesks do.
 
-    def __init__(self, settings: Settings, *, per_s: float = 400.0, seed: int = 3) -> None:
+    `word_after`: so long (ms) after the question the helpdesk says something; answers come within 8 minutes.
+    """
+
+    def __init__(
+        self, settings: Settings, *, per_s: float = 400.0, seed: int = 3, word_after: int = 5 * MINUTE
+    ) -> None:
         self.settings = settings
         self._producer: KafkaProducer = clients.producer(settings.kafka)
-        self._story = Story(settings, seed)
+        self._story = Story(settings, seed, word_after)
         self._per_s = per_s
         self._futures: list[Any] = []
         self._stop = threading.Event()
