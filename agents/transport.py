@@ -27,6 +27,8 @@ from pipeline.settings import Worker
 BUILT_ON = "0.15.3"
 """The transport reaches into Faust: another release needs the fault suite again."""
 
+NOTE_EVERY_S = 0.2
+"""So often it is noted how far all partitions are passed on: after each fetch it would cost more than small ones do."""
 DRAIN_SHARE = 0.6
 """Of the session timeout, at most, a rebalance or a stop waits for the work under way."""
 
@@ -147,6 +149,7 @@ class Consumer(driver.Consumer):
         """By partition the offset that is fetched next, as it was when all that was fetched had been passed on."""
         self._epoch = 0
         self._seeks = 0
+        self._noted_at = 0.0
         self.options: Worker = cast(Any, self.app).settings.worker
         self.committed_at = monotonic()
 
@@ -216,7 +219,8 @@ class Consumer(driver.Consumer):
 
     def _note_positions(self) -> None:
         """To be called when all that was fetched is passed on; while a seek is under way positions mean nothing."""
-        if not self._seeks:
+        if not self._seeks and monotonic() - self._noted_at > NOTE_EVERY_S:
+            self._noted_at = monotonic()
             thread = cast(ConsumerThread, self._thread)
             found = {tp: thread.next_fetched(tp) for tp in self.assignment()}
             self._passed = {tp: position for tp, position in found.items() if position is not None}
