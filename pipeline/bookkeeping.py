@@ -15,7 +15,7 @@ from pipeline.facts import QUEUES, Fact, Kind, Mark, whereabouts
 from pipeline.heard import Heard, checked, dated, message, ms, question_marks, retraction, routed
 from pipeline.kept import FACTS_HEADER, Key, encode_facts
 from pipeline.policies import Policies
-from pipeline.post_times import believed
+from pipeline.post_times import believed, first_made
 from pipeline.posts import Queue, Stage
 from pipeline.responses import Response, encode, response
 from pipeline.route import topic_of
@@ -278,7 +278,10 @@ class Bookkeeper:
 
 def _since(record: RoutedPost, known: Fact | None, source: Record) -> int:
     """Since when a post waits, in ms: as it is known, else as what its record says can be true."""
-    return known.at if known is not None else believed(ms(record.created_at), source.timestamp)
+    if known is not None:
+        return known.at
+    made = first_made(ms(record.created_at), record.external_id[2:], record.revision)
+    return believed(made, source.timestamp)
 
 
 def _is_news_of_moved(one: Heard, books: Waits) -> bool:

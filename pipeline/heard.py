@@ -118,8 +118,7 @@ def answer_marks(text: str, account: str, brand: str, policies: Policies) -> int
 
 def _made(record: _Routed) -> int:
     """Of an edit it is when the first version was made, be that known or not."""
-    at = ms(record.created_at)
-    return first_made(at, _id(record)) if record.revision else at
+    return first_made(ms(record.created_at), _id(record), record.revision)
 
 
 def _id(record: _Routed) -> str:

@@ -22,11 +22,14 @@ def made_at(identity: int) -> float:
     return ((identity >> _BITS) + EPOCH_MS) / 1000
 
 
-def first_made(at: int, first: str) -> int:
-    """When the first version of an edited post was made, in ms, of which a later one says `at`.
+def first_made(at: int, first: str, revision: int) -> int:
+    """When the first version of a post was made, in ms, of which the one of `revision` says `at`.
 
-    Its id tells, where it is one of X and can be true: X lets nobody edit what is older than an hour.
+    Of a later one the first's id tells, where it is one of X and can be true: X lets nobody edit what is older than an
+    hour.
     """
+    if not revision:
+        return at
     made = round(made_at(int(first)) * 1000) if first.isascii() and first.isdigit() else at
     return made if at - EDITABLE_MS <= made < at else at
 

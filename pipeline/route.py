@@ -198,8 +198,7 @@ def topic_of(queue: Queue) -> str:
 
 def _since(post: Post, place: Place) -> int:
     """Since when the customer waits, in ms: an edit keeps the clock of what it replaces."""
-    at = first_made(post.created_at, post.first_id) if post.revision else post.created_at
-    return believed(at, place.timestamp)
+    return believed(first_made(post.created_at, post.first_id, post.revision), place.timestamp)
 
 
 def subject(handle: str, text: str) -> str:

@@ -21,19 +21,20 @@ SETTINGS = Settings(brands=(Brand(name="heron", handles=("HeronAir",)),))
 
 
 @pytest.mark.parametrize(
-    ("said", "first", "expected"),
+    ("said", "first", "revision", "expected"),
     [
-        (AT + 20 * MINUTE, FIRST, AT),
-        (AT + 60 * MINUTE, FIRST, AT),
-        (AT + 61 * MINUTE, FIRST, AT + 61 * MINUTE),
-        (AT - 1, FIRST, AT - 1),
-        (AT, "7", AT),
-        (AT, "note-\u0667", AT),
+        (AT + 20 * MINUTE, FIRST, 1, AT),
+        (AT + 60 * MINUTE, FIRST, 2, AT),
+        (AT + 61 * MINUTE, FIRST, 1, AT + 61 * MINUTE),
+        (AT + 20 * MINUTE, FIRST, 0, AT + 20 * MINUTE),
+        (AT - 1, FIRST, 1, AT - 1),
+        (AT, "7", 1, AT),
+        (AT, "note-\u0667", 1, AT),
     ],
 )
-def test_the_first_version_of_an_edit(said: int, first: str, expected: int) -> None:
-    """Its id says when, unless nobody could have edited it so late, or it is no id of X."""
-    assert expected == first_made(said, first)
+def test_the_first_version_of_an_edit(said: int, first: str, revision: int, expected: int) -> None:
+    """Its id says when, unless nobody could have edited it so late, it is no id of X, or this is the first version."""
+    assert expected == first_made(said, first, revision)
 
 
 @pytest.mark.parametrize(("revision", "since"), [(0, AT + 20 * MINUTE), (1, AT)])
